@@ -1,0 +1,29 @@
+"""A chunk of raw records of one input partition, as the transport hands it to a tap: columns, not record objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(slots=True)
+class RecordBatch:
+    """Every record of the offsets ``[start, next)`` of one partition; at most 1000.
+
+    Attributes:
+        start: fetch position before the chunk (may lie below the first record: control records, compaction).
+        next: fetch position after it. end: end offset of the partition (high watermark) as last seen.
+        offsets, timestamps (ms), keys, values, headers: one item per record, in offset order.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    next: int
+    end: int
+    offsets: list[int]
+    timestamps: list[int]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[Headers]

@@ -1,0 +1,167 @@
+"""Layout: what a tap must know. Which fields, of what kind, with which bin edges. Content-addressed and immutable.
+
+A layout holds the plan and, for each stream, a *section*: the fields in a fixed order, and for each field either nothing
+yet (layout 0: the rules run, the learner collects a sketch) or bins. A layout is in force from its ``adopt`` note in the
+ledger on; taps switch at their next cut. Counts of two sections are added by field name; bin counts only where the edges
+are equal (`stream.panes`).
+
+Bins (36 per field):
+
+* numeric: 35 edges (fewer where they coincide); bin 0 lies below the reference minimum, the last one above its maximum;
+* category: 24 top values, 7 hash buckets for the other known ones, 1 never seen in the reference, 4 spare;
+* bool: false, true.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.codec import digest
+from stream.plan import Field, Plan
+
+BINS = 36
+TOP = 24
+BUCKETS = 7
+UNSEEN = TOP + BUCKETS
+MAX_FIELDS = 200
+MAX_VERSIONS = 3
+MAX_PRODUCERS = 4
+OTHER = "*"
+"""Group name of versions and producers that the layout does not name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """How the values of one field fall into bins.
+
+    Attributes:
+        kind: ``number``, ``code`` (numbers that are categories), ``category`` (strings) or ``bool``.
+        edges: float64, ascending. ``number``: the bin edges. ``code``: the known values.
+        known: int64, ascending: keyed hashes of the known category values (``category`` only).
+        bin: int64, the bin of each entry of ``known`` (or of ``edges`` for a code).
+        names: value shown for a bin, where the field says ``show``; otherwise empty.
+    """
+
+    kind: str
+    edges: NDArray[np.float64]
+    known: NDArray[np.int64]
+    bin: NDArray[np.int64]
+    names: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Equal ids mean that bin counts may be added."""
+        return digest([self.kind, self.edges, self.known, self.bin])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "edges": self.edges, "known": self.known, "bin": self.bin, "names": list(self.names)}
+
+    @staticmethod
+    def from_dict(tree: dict[str, Any]) -> Bins:
+        return Bins(tree["kind"], tree["edges"], tree["known"], tree["bin"], tuple(tree["names"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """The part of a layout that belongs to one stream.
+
+    Attributes:
+        fields: in the order of the count arrays.
+        bins: one per field; None while it is being learned, or when it has no useful bins (``text``).
+        learned: the learner has spoken: no more sketches are wanted from the taps.
+        versions: named model versions (at most 3), producers: named producers (at most 4).
+        partitions: partition count of the topic when the layout was adopted.
+    """
+
+    stream: str
+    fields: tuple[Field, ...]
+    bins: tuple[Bins | None, ...]
+    learned: bool
+    versions: tuple[str, ...]
+    producers: tuple[str, ...]
+    partitions: int
+
+    @property
+    def id(self) -> str:
+        return digest(self.to_dict())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    def replace(self, **changes: Any) -> Section:
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "stream": self.stream,
+            "fields": [dataclasses.asdict(item) for item in self.fields],
+            "bins": [None if item is None else item.to_dict() for item in self.bins],
+            "learned": self.learned,
+            "versions": list(self.versions),
+            "producers": list(self.producers),
+            "partitions": self.partitions,
+        }
+
+    @staticmethod
+    def from_dict(tree: dict[str, Any]) -> Section:
+        return Section(
+            stream=tree["stream"],
+            fields=tuple(Field(**{**item, "range": item["range"] and tuple(item["range"])}) for item in tree["fields"]),
+            bins=tuple(None if item is None else Bins.from_dict(item) for item in tree["bins"]),
+            learned=tree["learned"],
+            versions=tuple(tree["versions"]),
+            producers=tuple(tree["producers"]),
+            partitions=tree["partitions"],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The plan and one section per stream. `id` is its content address."""
+
+    plan: Plan
+    sections: dict[str, Section]
+
+    @property
+    def id(self) -> str:
+        return digest(self.to_dict())
+
+    def with_section(self, section: Section) -> Layout:
+        return Layout(self.plan, {**self.sections, section.stream: section})
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "plan": self.plan.to_dict(),
+            "sections": {name: section.to_dict() for name, section in self.sections.items()},
+        }
+
+    @staticmethod
+    def from_dict(tree: dict[str, Any]) -> Layout:
+        sections = {name: Section.from_dict(item) for name, item in tree["sections"].items()}
+        return Layout(Plan.from_dict(tree["plan"]), sections)
+
+
+def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = None) -> Layout:
+    """Return the first layout of a plan: sources and declared fields, no edges.
+
+    Args:
+        plan: what is watched.
+        partitions: partition count per topic.
+        before: the layout in force. Sections of streams that the new plan defines in the same way are kept.
+    """
+    sections = {}
+    for stream in plan.streams:
+        old = before.sections.get(stream.name) if before else None
+        same = before is not None and old is not None and stream in before.plan.streams
+        sections[stream.name] = (
+            old.replace(partitions=max(old.partitions, partitions.get(stream.topic, 0)))
+            if same and old
+            else Section(stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), partitions.get(stream.topic, 0))
+        )
+    return Layout(plan, sections)

@@ -1,0 +1,245 @@
+"""The ledger: compare and append.
+
+One topic with one partition holds everything the judge may react to, in one order. An entry describes the records
+``[from, to)`` of one input partition. It is accepted **iff its ``from`` is the accepted position of that partition, whoever
+wrote it**; everything else is dropped and counted. Every reader applies this one rule in ledger order, so zombies, retries,
+lost acknowledgements, duplicates and reordered sends need no further code, and accepted entries tile the input.
+
+Fencing by claims or generations was tried twice and stalls for ever (DESIGN.md): silence in the ledger is not loss of
+ownership.
+
+Kinds of records and their headers (the bodies are those of `stream.counts`):
+
+* ``open``  topic, partition, inc, to, end: an input partition starts, or starts again after its topic was recreated;
+* ``entry`` topic, partition, inc, from, to, layout, anchor, end, frontier: what the offsets [from, to) held;
+* ``tick``  n, elapsed, wall: time has passed (ms);
+* ``note``  note, ...: ``adopt`` (what, new, parent), ``start``, ``judge_gap``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = tuple[str, int]
+"""(topic, partition) of an input."""
+
+Frontier = tuple[int | None, int | None]
+"""(frontier, candidate) of one stream in one partition, event time in ms. See `stream.frontier`."""
+
+Anchor = tuple[int, int, int]
+"""(offset, timestamp, CRC-32 of key and value) of the last record covered: by it a recreated topic is recognised."""
+
+MAX_TICK_MS = 5_000
+HEARTBEAT_MS = 2_000
+MAX_ADOPTED = 128
+
+
+@dataclass(slots=True)
+class Position:
+    """What the ledger says about one input partition.
+
+    Attributes:
+        next: first offset that no accepted entry covers. first: where this incarnation started.
+        incarnation: 0, or how often the topic was recreated.
+        anchor: the last record covered; None before the first.
+        end: end offset that the newest entry saw. history: end offset that the first ``open`` saw.
+        frontier: by stream name.
+        heard_ms, moved_ms: ledger time of the newest accepted entry, and of the newest one that covered records.
+    """
+
+    next: int
+    first: int
+    incarnation: int = 0
+    anchor: Anchor | None = None
+    end: int = 0
+    history: int = 0
+    frontier: dict[str, Frontier] = field(default_factory=dict)
+    heard_ms: int = 0
+    moved_ms: int = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self.next >= self.end
+
+
+class Fold:
+    """The fold of a ledger prefix: positions, ticks and what is in force. Pure; equal prefixes give equal folds.
+
+    Attributes:
+        offset: ledger offset of the next record to read; earlier ones are skipped, so a tail may be re-read.
+        positions: by input partition.
+        tick: number of the last accepted tick. time_ms: ledger time, the sum of the ticks' elapsed times.
+        wall_ms: wall clock of the last accepted tick; it only measures how old event times are.
+        in_force: content address by kind (``layout``, ``reference``). adopted: every layout ever in force (the newest 128).
+        dropped: number of records that were not accepted.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self.positions: dict[Key, Position] = {}
+        self.tick = 0
+        self.time_ms = 0
+        self.wall_ms = 0
+        self.in_force: dict[str, str] = {}
+        self.adopted: list[str] = []
+        self.dropped = 0
+
+    def apply(self, offset: int, header: dict[str, Any]) -> bool:
+        """Fold one ledger record; return whether it is accepted."""
+        if offset < self.offset:
+            return False
+        self.offset = offset + 1
+        rule = _RULES.get(header["kind"])
+        accepted = rule is not None and rule(self, header)
+        if not accepted:
+            self.dropped += 1
+        return accepted
+
+    def _open(self, header: dict[str, Any]) -> bool:
+        key = (header["topic"], header["partition"])
+        known = self.positions.get(key)
+        if header["inc"] != (0 if known is None else known.incarnation + 1):
+            return False
+        start = header["to"]
+        history = header["end"] if known is None else start
+        self.positions[key] = Position(
+            start, start, header["inc"], end=header["end"], history=history, heard_ms=self.time_ms, moved_ms=self.time_ms
+        )
+        return True
+
+    def _entry(self, header: dict[str, Any]) -> bool:
+        position = self.positions.get((header["topic"], header["partition"]))
+        if position is None or not self.extends(position, header):
+            return False
+        if header["to"] > position.next:
+            position.moved_ms = self.time_ms
+        position.next = header["to"]
+        position.end = header["end"]
+        position.heard_ms = self.time_ms
+        position.frontier = {name: (pair[0], pair[1]) for name, pair in header["frontier"].items()}
+        if header["anchor"] is not None:
+            offset, timestamp, crc = header["anchor"]
+            position.anchor = (offset, timestamp, crc)
+        return True
+
+    def extends(self, position: Position, header: dict[str, Any]) -> bool:
+        """Return whether an entry continues a position: the one rule."""
+        return (
+            header["inc"] == position.incarnation
+            and header["from"] == position.next
+            and header["to"] >= header["from"]
+            and header["layout"] in self.adopted
+        )
+
+    def _tick(self, header: dict[str, Any]) -> bool:
+        if header["n"] != self.tick + 1:
+            return False
+        self.tick = header["n"]
+        self.time_ms += header["elapsed"]
+        self.wall_ms = header["wall"]
+        return True
+
+    def _note(self, header: dict[str, Any]) -> bool:
+        if header["note"] != "adopt":
+            return True
+        what, new = header["what"], header["new"]
+        if self.in_force.get(what) != header["parent"]:
+            return False
+        self.in_force[what] = new
+        if what == "layout":
+            self.adopted = [*(name for name in self.adopted if name != new), new][-MAX_ADOPTED:]
+        return True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the fold as plain JSON. Any (offset, snapshot) is valid for ever, whoever wrote it."""
+        return {
+            "offset": self.offset,
+            "tick": self.tick,
+            "time_ms": self.time_ms,
+            "wall_ms": self.wall_ms,
+            "in_force": dict(self.in_force),
+            "adopted": list(self.adopted),
+            "dropped": self.dropped,
+            "positions": [[*key, _dump(position)] for key, position in sorted(self.positions.items())],
+        }
+
+    @staticmethod
+    def restore(tree: dict[str, Any]) -> Fold:
+        """Return the fold that `snapshot` described."""
+        fold = Fold()
+        fold.offset, fold.tick, fold.time_ms, fold.wall_ms = tree["offset"], tree["tick"], tree["time_ms"], tree["wall_ms"]
+        fold.in_force, fold.adopted, fold.dropped = dict(tree["in_force"]), list(tree["adopted"]), tree["dropped"]
+        fold.positions = {(topic, partition): _load(item) for topic, partition, item in tree["positions"]}
+        return fold
+
+    def of_topic(self, topic: str) -> Iterator[tuple[int, Position]]:
+        return ((partition, position) for (name, partition), position in self.positions.items() if name == topic)
+
+
+_RULES = {"open": Fold._open, "entry": Fold._entry, "tick": Fold._tick, "note": Fold._note}
+
+
+def open_header(key: Key, incarnation: int, to: int, end: int) -> dict[str, Any]:
+    return {"kind": "open", "topic": key[0], "partition": key[1], "inc": incarnation, "to": to, "end": end}
+
+
+def entry_header(
+    key: Key,
+    incarnation: int,
+    covers: tuple[int, int],
+    layout: str,
+    anchor: Anchor | None,
+    end: int,
+    frontier: dict[str, Frontier],
+) -> dict[str, Any]:
+    return {
+        "kind": "entry",
+        "topic": key[0],
+        "partition": key[1],
+        "inc": incarnation,
+        "from": covers[0],
+        "to": covers[1],
+        "layout": layout,
+        "anchor": None if anchor is None else list(anchor),
+        "end": end,
+        "frontier": {name: list(pair) for name, pair in frontier.items()},
+    }
+
+
+def tick_header(n: int, elapsed_ms: int, wall_ms: int) -> dict[str, Any]:
+    return {"kind": "tick", "n": n, "elapsed": min(max(elapsed_ms, 0), MAX_TICK_MS), "wall": wall_ms}
+
+
+def adopt_header(what: str, new: str, parent: str | None) -> dict[str, Any]:
+    return {"kind": "note", "note": "adopt", "what": what, "new": new, "parent": parent}
+
+
+def _dump(position: Position) -> dict[str, Any]:
+    return {
+        "next": position.next,
+        "first": position.first,
+        "inc": position.incarnation,
+        "anchor": None if position.anchor is None else list(position.anchor),
+        "end": position.end,
+        "history": position.history,
+        "frontier": {name: list(pair) for name, pair in position.frontier.items()},
+        "heard_ms": position.heard_ms,
+        "moved_ms": position.moved_ms,
+    }
+
+
+def _load(tree: dict[str, Any]) -> Position:
+    anchor = tree["anchor"]
+    return Position(
+        tree["next"],
+        tree["first"],
+        tree["inc"],
+        None if anchor is None else (anchor[0], anchor[1], anchor[2]),
+        tree["end"],
+        tree["history"],
+        {name: (pair[0], pair[1]) for name, pair in tree["frontier"].items()},
+        tree["heard_ms"],
+        tree["moved_ms"],
+    )

@@ -1,0 +1,144 @@
+"""What is watched, in the form the taps and the judge use: the configuration with every default filled in and no secrets.
+
+A *stream* is one role of one model: ``fraud.features``, ``fraud.predictions``, ``fraud.outcomes``. Several streams may read
+one topic; each keeps its own classes, frontier and panes. The plan travels inside the layout (see `stream.layout`), so a
+worker counts by what the ledger says is in force, not by the file it happens to have.
+
+Sources are strings: a path (``tx.amount``), ``header:name`` or ``key``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.codec import digest
+
+ROLES = ("features", "predictions", "outcomes")
+KINDS = ("number", "category", "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One watched field of a stream.
+
+    Attributes:
+        name: what people call it; unique within the stream.
+        source: where its value stands.
+        kind: ``number``, ``category`` or ``bool``; None lets the learner decide.
+        required: the model cannot work without it: its incidents page.
+        show: its category values may appear on pages (P14: otherwise keyed hashes only).
+        range: inclusive bounds of a number; None when not stated.
+        as_of: source of the time at which the value was true; None when not stated.
+        max_age_ms: age at which the value is stale (with ``as_of``).
+        severity: ``page``, ``ticket`` or ``info``, overriding the default.
+        declared: the user named it. Fields found by the monitor itself are not declared.
+    """
+
+    name: str
+    source: str
+    kind: str | None = None
+    required: bool = False
+    show: bool = False
+    range: tuple[float, float] | None = None
+    as_of: str | None = None
+    max_age_ms: int | None = None
+    severity: str | None = None
+    declared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """One role of one model on one topic.
+
+    Attributes:
+        name: ``<model>.<role>``.
+        where: pairs (source, value) that a record must carry to belong to the stream; the others are *filtered*.
+        time: source of the event time; None means the record timestamp.
+        time_unit: ``rfc3339``, ``s``, ``ms``, ``us`` or ``ns``; the form of the event time.
+        version: source of the model version. producer: source of the producing application.
+        id: source of the id that joins predictions and outcomes.
+        unlisted: ``watch``, ``count`` or ``ignore``: what happens to fields that nobody listed.
+        silence_ms: silence after which the stream counts as stopped; None means learned (5 min at least).
+        lateness_ms: how far behind the frontier an event time may lie before the record is late.
+    """
+
+    name: str
+    model: str
+    role: str
+    topic: str
+    format: str = "json"
+    where: tuple[tuple[str, str | float | bool], ...] = ()
+    time: str | None = None
+    time_unit: str = "ms"
+    version: str | None = None
+    producer: str | None = None
+    id: str | None = None
+    fields: tuple[Field, ...] = ()
+    unlisted: str = "watch"
+    silence_ms: int | None = None
+    lateness_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What a model is for: the text that stands on the page at 3 a.m."""
+
+    name: str
+    owner: str
+    decision: str
+    when_wrong: str
+    cost: dict[str, Any] = field(default_factory=dict)
+    runbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole configuration. Equal plans have equal `config_hash`."""
+
+    app: str
+    streams: tuple[StreamPlan, ...]
+    models: tuple[ModelPlan, ...]
+    pane_ms: int = 60_000
+    max_future_ms: int = 3_600_000
+    timezone: str = "UTC"
+    hash_key_id: str = ""
+
+    @property
+    def config_hash(self) -> str:
+        return digest(self.to_dict())
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(sorted({stream.topic for stream in self.streams}))
+
+    def of_topic(self, topic: str) -> tuple[StreamPlan, ...]:
+        return tuple(stream for stream in self.streams if stream.topic == topic)
+
+    def stream(self, name: str) -> StreamPlan:
+        return next(stream for stream in self.streams if stream.name == name)
+
+    def model(self, name: str) -> ModelPlan:
+        return next(model for model in self.models if model.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(tree: dict[str, Any]) -> Plan:
+        """Rebuild a plan from `to_dict`, also after a journey through JSON."""
+        streams = tuple(_stream(stream) for stream in tree["streams"])
+        models = tuple(ModelPlan(**model) for model in tree["models"])
+        return Plan(**{**tree, "streams": streams, "models": models})
+
+
+def _stream(tree: dict[str, Any]) -> StreamPlan:
+    fields = tuple(_field(item) for item in tree["fields"])
+    where = tuple((source, value) for source, value in tree["where"])
+    return StreamPlan(**{**tree, "fields": fields, "where": where})
+
+
+def _field(tree: dict[str, Any]) -> Field:
+    bounds = tree["range"]
+    return Field(**{**tree, "range": None if bounds is None else (float(bounds[0]), float(bounds[1]))})
