@@ -47,6 +47,7 @@ class Position:
         end: end offset that the newest entry saw. history: end offset that the first ``open`` saw.
         frontier: by stream name.
         heard_ms, moved_ms: ledger time of the newest accepted entry, and of the newest one that covered records.
+        stirred: by stream name, the ledger time at which its frontier (or candidate) last changed.
     """
 
     next: int
@@ -58,6 +59,7 @@ class Position:
     frontier: dict[str, Frontier] = field(default_factory=dict)
     heard_ms: int = 0
     moved_ms: int = 0
+    stirred: dict[str, int] = field(default_factory=dict)
 
     @property
     def at_end(self) -> bool:
@@ -118,7 +120,11 @@ class Fold:
         position.next = header["to"]
         position.end = header["end"]
         position.heard_ms = self.time_ms
-        position.frontier = {name: (pair[0], pair[1]) for name, pair in header["frontier"].items()}
+        frontier: dict[str, Frontier] = {name: (pair[0], pair[1]) for name, pair in header["frontier"].items()}
+        for name, pair in frontier.items():
+            if pair != position.frontier.get(name):
+                position.stirred[name] = self.time_ms
+        position.frontier = frontier
         if header["anchor"] is not None:
             offset, timestamp, crc = header["anchor"]
             position.anchor = (offset, timestamp, crc)
@@ -227,6 +233,7 @@ def _dump(position: Position) -> dict[str, Any]:
         "frontier": {name: list(pair) for name, pair in position.frontier.items()},
         "heard_ms": position.heard_ms,
         "moved_ms": position.moved_ms,
+        "stirred": dict(position.stirred),
     }
 
 
@@ -242,4 +249,5 @@ def _load(tree: dict[str, Any]) -> Position:
         {name: (pair[0], pair[1]) for name, pair in tree["frontier"].items()},
         tree["heard_ms"],
         tree["moved_ms"],
+        dict(tree["stirred"]),
     )
