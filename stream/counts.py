@@ -92,11 +92,8 @@ class FieldCounts:
     def take(self, rows: NDArray[np.int64]) -> FieldCounts:
         """Return the counts of other fields in another order; row -1 means a field without any count."""
         blank = FieldCounts.zero(1)
-        pick = lambda ours, none: np.concatenate([ours, none])[rows]  # noqa: E731
-        return FieldCounts(
-            self.records,
-            *(pick(getattr(self, name), getattr(blank, name)) for name in _ARRAYS),
-        )
+        columns = ((getattr(self, name), getattr(blank, name)) for name in _ARRAYS)
+        return FieldCounts(self.records, *(np.concatenate([ours, none])[rows] for ours, none in columns))
 
     def to_dict(self) -> dict[str, Any]:
         return {"records": self.records, **{name: getattr(self, name) for name in _ARRAYS}}

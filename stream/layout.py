@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Bins:
     bin: NDArray[np.int64]
     names: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Equal ids mean that bin counts may be added."""
         return digest([self.kind, self.edges, self.known, self.bin])
@@ -86,11 +87,11 @@ class Section:
     producers: tuple[str, ...]
     partitions: int
 
-    @property
+    @cached_property
     def id(self) -> str:
         return digest(self.to_dict())
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
 
@@ -128,7 +129,7 @@ class Layout:
     plan: Plan
     sections: dict[str, Section]
 
-    @property
+    @cached_property
     def id(self) -> str:
         return digest(self.to_dict())
 
