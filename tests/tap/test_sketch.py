@@ -1,0 +1,100 @@
+"""Sketches: any grouping of the values gives the same tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream import codec, sketch
+from stream.plan import Field
+from stream.sketch import Sketch
+
+FIELDS = (Field("amount", "amount"), Field("country", "country", show=True))
+finite = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6).map(float)
+parts = st.lists(
+    st.tuples(st.lists(finite, max_size=40), st.lists(st.integers(-50, 50), max_size=40)),
+    max_size=6,
+)
+
+
+def sketch_of(numbers: list[float], hashes: list[int]) -> Sketch:
+    result = Sketch.empty(FIELDS)
+    result.add_numbers(0, np.array(numbers, np.float64))
+    result.add_strings(1, Counter(hashes), {key: f"value {key}" for key in hashes})
+    result.add_bools(1, len(numbers), len(hashes))
+    return result
+
+
+@pytest.fixture(autouse=True)
+def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketch, "MAX_NUMBERS", 16)
+    monkeypatch.setattr(sketch, "MAX_STRINGS", 12)
+
+
+@given(parts)
+def test_merging_parts_equals_sketching_the_whole(
+    chunks: list[tuple[list[float], list[int]]],
+) -> None:
+    """Tables overflow here (16 numbers, 12 strings), and parts travel through the codec as they do in an entry."""
+    merged = Sketch.empty(FIELDS)
+    for numbers, hashes in chunks:
+        _, body = codec.unpack(codec.pack({}, sketch_of(numbers, hashes).to_dict()))
+        merged.merge(Sketch.from_dict(body))
+    whole = sketch_of(
+        [x for numbers, _ in chunks for x in numbers],
+        [h for _, hashes in chunks for h in hashes],
+    )
+    assert codec.digest(merged.to_dict()) == codec.digest(whole.to_dict())
+    assert merged.n(0)[0] == sum(len(numbers) for numbers, _ in chunks)
+
+
+def test_whole_numbers_stay_exact_while_they_fit() -> None:
+    """Codes that differ in the last digit only must not become one value."""
+    table = sketch_of([10001.0, 10002.0, -70003.0, 0.0, -0.0], [])
+    values, counts = table.numbers(0)
+    assert values.tolist() == [-70003.0, 0.0, 10001.0, 10002.0]
+    assert counts.tolist() == [1, 2, 1, 1]
+    assert table.integers(0)
+
+
+@given(st.lists(finite, min_size=1, max_size=16))
+def test_fractions_keep_ten_bits(values: list[float]) -> None:
+    """A rounded value lies towards zero, by less than a thousandth."""
+    table = sketch_of([*values, 0.5], [])
+    rounded, counts = table.numbers(0)
+    assert not table.integers(0)
+    exact = np.sort(np.array([*values, 0.5]))
+    got = np.repeat(rounded, counts)
+    assert (np.abs(got) <= np.abs(exact)).all()
+    if table._numbers[0].bits == sketch.FRACTION_BITS:
+        assert (np.abs(exact - got) <= np.abs(exact) * 2.0**-10 + 5e-324 * 2**42).all()
+
+
+def test_more_strings_than_fit_keep_exact_counts_of_the_smallest_hashes() -> None:
+    table = sketch_of([], [*range(30), *range(30)])
+    hashes, counts, saturated = table.strings(1)
+    assert hashes.tolist() == list(range(12))
+    assert counts.tolist() == [2] * 12
+    assert saturated
+    assert table.n(1)[1] == 60
+    assert table.shown(1) == {key: f"value {key}" for key in range(12)}
+
+
+def test_values_are_kept_only_where_the_field_says_show() -> None:
+    table = Sketch.empty(FIELDS)
+    table.add_strings(0, {1: 1}, {1: "secret"})
+    assert table.shown(0) == {}
+    assert b"secret" not in codec.pack({}, table.to_dict())
+
+
+def test_merging_is_by_field_name() -> None:
+    """Sections grow: a sketch of the old section still counts for the fields that both have."""
+    longer = Sketch.empty((Field("new", "new"), *FIELDS))
+    longer.merge(sketch_of([1.0], [7]))
+    assert longer.numbers(1)[0].tolist() == [1.0]
+    assert longer.strings(2)[0].tolist() == [7]
+    assert longer.n(0) == (0, 0, 0)
