@@ -241,8 +241,6 @@ def trim_names(names: dict[str, int]) -> None:
 
 
 def _name_hash(name: str) -> tuple[int, str]:
-    import zlib
-
     return zlib.crc32(name.encode()), name
 
 

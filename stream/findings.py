@@ -41,3 +41,8 @@ class Finding:
     explains: tuple[str, ...] = ()
     statistical: bool = False
     evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def finding_from(tree: dict[str, Any]) -> Finding:
+    """Return the finding that `dataclasses.asdict` described, also after a journey through JSON."""
+    return Finding(**{**tree, "explains": tuple(tree["explains"])})

@@ -1,0 +1,291 @@
+"""The judge: a pure fold of the ledger. ``state, outputs = judge(state, ledger record)``; its only clock is the ledger's ticks.
+
+It adds entries up into panes, closes a pane when its stream's watermark passes, hands it to the detectors and turns
+findings into incidents. Folding the same ledger again, or with a restart at any record, gives the same state and outputs
+to the bit. What it wants to come into force (names, bins, a reference) it only *proposes*; the host stores the blob and
+writes the ``adopt`` note, and the note is what changes a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from stream.alerts import AlertRecord, event, state_record
+from stream.codec import digest, pack
+from stream.counts import StreamCounts, coordinates
+from stream.findings import Finding
+from stream.incidents import Clock, Incidents, Transition
+from stream.layout import Layout
+from stream.ledger import Fold, Key
+from stream.panes import ClosedPane, watermark
+from stream.plan import Plan, StreamPlan
+from stream.watch import Watch
+
+MAX_LAYOUTS = 16
+
+Blobs = Callable[[str], Any]
+"""Content address -> tree. The host has fetched it before the note is folded."""
+
+
+@dataclass(eq=False)
+class Outputs:
+    """What one ledger record caused, in the order in which it must be acknowledged.
+
+    Attributes:
+        alerts: events for ``alerts``; state: the same for ``alerts.state``. panes: (key, value) of closed panes.
+        dead: (key, value) of references to records that could not be read.
+    """
+
+    alerts: list[AlertRecord] = field(default_factory=list)
+    state: list[AlertRecord] = field(default_factory=list)
+    panes: list[tuple[bytes, bytes]] = field(default_factory=list)
+    dead: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.alerts or self.state or self.panes or self.dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Something to bring into force: ``what`` is ``layout`` or ``reference``, ``tree`` its blob."""
+
+    what: str
+    tree: dict[str, Any]
+    parent: str | None
+
+    @property
+    def new(self) -> str:
+        return digest(self.tree)
+
+
+class Judge:
+    """Attributes: fold: positions, ticks, what is in force. layout: the one in force, None before the first. watches: by
+    stream name. incidents: open ones and those that may come back.
+    """
+
+    def __init__(self) -> None:
+        self.fold = Fold()
+        self.layout: Layout | None = None
+        self.layouts: dict[str, Layout] = {}
+        self.reference: dict[str, Any] = {}
+        self.watches: dict[str, Watch] = {}
+        self.incidents: Incidents | None = None
+        self.panes_closed = {"complete": 0, "partial": 0, "history": 0}
+
+    def apply(self, offset: int, header: dict[str, Any], body: Any, blobs: Blobs) -> Outputs:
+        """Fold one ledger record.
+
+        Args:
+            offset: its ledger offset. header, body: its frame (`stream.codec.unpack`).
+            blobs: resolves the content addresses of ``adopt`` notes.
+        """
+        outputs = Outputs()
+        before = self.fold.time_ms
+        if not self.fold.apply(offset, header):
+            return outputs
+        kind = header["kind"]
+        if kind == "entry":
+            self._entry(header, body, outputs)
+        elif kind == "open" and header["inc"] > 0:
+            self._reopened((header["topic"], header["partition"]), header, outputs)
+        elif kind == "tick":
+            self._tick(self.fold.time_ms - before, outputs)
+        elif kind == "note" and header["note"] == "adopt":
+            self._adopt(header["what"], header["new"], blobs(header["new"]), outputs)
+        return outputs
+
+    def _entry(self, header: dict[str, Any], body: dict[str, Any], outputs: Outputs) -> None:
+        key = (header["topic"], header["partition"])
+        for name, tree in body.items():
+            watch = self.watches.get(name)
+            if watch is None:
+                continue
+            counts = StreamCounts.from_dict(tree)
+            watch.entry(key, (header["from"], header["to"]), counts)
+            outputs.dead += _dead_letters(watch.plan, counts)
+            if counts.lost:
+                self._lost(watch, key, header, counts.lost, outputs)
+        for watch in self._of_topic(header["topic"]):
+            self._close(watch, outputs)
+
+    def _close(self, watch: Watch, outputs: Outputs) -> None:
+        mark = watermark(self.fold, watch.plan, watch.section.partitions)
+        name = watch.plan.name
+        known = [layout.sections[name] for layout in self.layouts.values() if name in layout.sections]
+        sections = {section.id: section for section in known}
+        for pane in watch.panes.close(mark, sections, watch.section):
+            header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
+            outputs.panes.append((f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
+            self.panes_closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
+            self._judge(watch, pane, outputs)
+
+    def _judge(self, watch: Watch, pane: ClosedPane, outputs: Outputs) -> None:
+        watch.unseen = {"rejected": 0, "seen": 0}
+        if pane.partial:
+            return
+        watch.keep(pane)
+        findings, unjudged = watch.bank.judge(pane)
+        findings += watch.news(pane)
+        if pane.history:
+            return
+        self._emit(self._board.observe_pane(watch.plan.name, pane.index, findings, unjudged, self._now(watch)), outputs)
+
+    def _tick(self, elapsed_ms: int, outputs: Outputs) -> None:
+        for watch in self.watches.values():
+            history = watermark(self.fold, watch.plan, watch.section.partitions).history
+            for check, finding in watch.pulse.tick(self.fold, elapsed_ms, history):
+                self._state(watch, check, watch.plan.name, finding, outputs)
+            for check, subject, finding in watch.on_tick(self.fold.time_ms, elapsed_ms):
+                self._state(watch, check, subject, finding, outputs)
+            self._close(watch, outputs)
+        if self.incidents is not None:
+            self._emit(self.incidents.observe_tick(self._clock()), outputs)
+
+    def _lost(self, watch: Watch, key: Key, header: dict[str, Any], lost: int, outputs: Outputs) -> None:
+        extra = f" in partition {key[1]}: offsets {header['from']} to {header['from'] + lost - 1}"
+        watch.notice(self.fold.time_ms, "lost", "lost", lost, extra, [[key[1], header["from"], header["from"] + lost]])
+
+    def _reopened(self, key: Key, header: dict[str, Any], outputs: Outputs) -> None:
+        for watch in self._of_topic(key[0]):
+            watch.reopened(key, header["to"])
+            extra = f"; partition {key[1]} starts again at offset {header['to']}"
+            watch.notice(self.fold.time_ms, "lost", "recreated", 0, extra, [[key[1], header["to"], header["to"]]])
+
+    def _adopt(self, what: str, name: str, tree: dict[str, Any], outputs: Outputs) -> None:
+        if what == "reference":
+            self.reference = tree
+            for stream, watch in self.watches.items():
+                watch.bank.set_reference(tree.get(stream) or None)
+            return
+        before, self.layout = self.layout, Layout.from_dict(tree)
+        self.layouts[name] = self.layout
+        for old in list(self.layouts)[:-MAX_LAYOUTS]:
+            del self.layouts[old]
+        plan = self.layout.plan
+        for stream in plan.streams:
+            section = self.layout.sections[stream.name]
+            watch = self.watches.get(stream.name)
+            if watch is None or watch.plan != stream or (before is not None and before.plan.pane_ms != plan.pane_ms):
+                self.watches[stream.name] = Watch(stream, section, plan.pane_ms)
+                self.watches[stream.name].bank.set_reference(self.reference.get(stream.name))
+            else:
+                watch.adopt(section)
+        self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
+        if before is not None and before.plan == plan:
+            return
+        if self.incidents is None:
+            self.incidents = Incidents(plan)
+        else:
+            self._emit(self.incidents.adopt(plan, self._clock()), outputs)
+        if before is not None:
+            self._changed(before, plan)
+
+    def _changed(self, before: Layout, plan: Plan) -> None:
+        """Another configuration came into force: say so, once for each model."""
+        extra = f": {plan.config_hash}, it was {before.plan.config_hash}"
+        for model in plan.models:
+            watch = next(watch for watch in self.watches.values() if watch.plan.model == model.name)
+            watch.notice(self.fold.time_ms, "version", "new_configuration", 0, extra, [])
+
+    def proposal(self) -> Proposal | None:
+        """Return the layout the judge wants in force, None when the present one will do. A function of the state alone."""
+        if self.layout is None:
+            return None
+        for watch in self.watches.values():
+            section = watch.next_section()
+            if section is not None:
+                new = self.layout.with_section(section)
+                return Proposal("layout", new.to_dict(), self.fold.in_force.get("layout"))
+        return None
+
+    def lesson(self) -> dict[str, Any]:
+        """Return what a reference can be learned from now: {stream: {fields, bins, panes}}; empty when it is too early."""
+        lesson = {}
+        for name, watch in self.watches.items():
+            tree = watch.lesson_tree()
+            if tree is not None:
+                lesson[name] = tree
+        return lesson
+
+    def reference_proposal(self, learned: dict[str, Any]) -> Proposal:
+        """Return the proposal that adds what was learned to the reference in force."""
+        return Proposal("reference", {**self.reference, **learned}, self.fold.in_force.get("reference"))
+
+    def _state(self, watch: Watch, check: str, subject: str, finding: Finding | None, outputs: Outputs) -> None:
+        self._emit(self._board.observe_state(watch.plan.name, check, subject, finding, self._now(watch)), outputs)
+
+    def _emit(self, transitions: list[Transition], outputs: Outputs) -> None:
+        if self.layout is None:
+            return
+        for transition in transitions:
+            record = event(transition, self.layout.plan, self.fold.in_force)
+            outputs.alerts.append(record)
+            outputs.state.append(state_record(transition, record))
+
+    @property
+    def _board(self) -> Incidents:
+        assert self.incidents is not None, "a stream is watched only under a layout"
+        return self.incidents
+
+    def _now(self, watch: Watch) -> Clock:
+        return Clock(watch.panes.watermark or 0, self.fold.wall_ms, self.fold.offset - 1)
+
+    def _clock(self) -> Clock:
+        newest = max((watch.panes.watermark or 0 for watch in self.watches.values()), default=0)
+        return Clock(newest, self.fold.wall_ms, self.fold.offset - 1)
+
+    def _of_topic(self, topic: str) -> list[Watch]:
+        return [watch for watch in self.watches.values() if watch.plan.topic == topic]
+
+    def state(self) -> dict[str, Any]:
+        """Return everything a restart needs, except the blobs in force."""
+        return {
+            "fold": self.fold.snapshot(),
+            "layouts": list(self.layouts),
+            "watches": {name: watch.state() for name, watch in self.watches.items()},
+            "incidents": None if self.incidents is None else self.incidents.state(),
+            "panes_closed": dict(self.panes_closed),
+        }
+
+    @staticmethod
+    def restore(tree: dict[str, Any], blobs: Blobs) -> Judge:
+        """Return the judge that `state` described."""
+        judge = Judge()
+        judge.fold = Fold.restore(tree["fold"])
+        judge.layouts = {name: Layout.from_dict(blobs(name)) for name in tree["layouts"]}
+        judge.panes_closed = dict(tree["panes_closed"])
+        in_force = judge.fold.in_force
+        if "layout" not in in_force:
+            return judge
+        layout = judge.layout = judge.layouts[in_force["layout"]]
+        judge.reference = blobs(in_force["reference"]) if "reference" in in_force else {}
+        judge.incidents = Incidents(layout.plan)
+        judge.incidents.restore(tree["incidents"])
+        for stream in layout.plan.streams:
+            watch = Watch(stream, layout.sections[stream.name], layout.plan.pane_ms)
+            watch.bank.set_reference(judge.reference.get(stream.name))
+            watch.restore(tree["watches"][stream.name])
+            judge.watches[stream.name] = watch
+        return judge
+
+
+def _dead_letters(plan: StreamPlan, counts: StreamCounts) -> list[tuple[bytes, bytes]]:
+    letters = []
+    for pane in counts.panes.values():
+        for reason, codes in pane.references.items():
+            for code in codes:
+                found = coordinates(code)
+                if found is not None:
+                    letter = {
+                        "topic": plan.topic,
+                        "partition": found[0],
+                        "offset": found[1],
+                        "stream": plan.name,
+                        "reason": reason,
+                    }
+                    letters.append((f"{plan.topic}/{found[0]}/{found[1]}".encode(), orjson.dumps(letter)))
+    return letters

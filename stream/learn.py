@@ -1,0 +1,173 @@
+"""Learning, as pure functions: bin edges and categories from a sketch, the reference from panes.
+
+Neither needs a value of a single record: the sketch holds rounded numbers and keyed hashes with their counts, the panes
+hold counts. Learning the reference runs in a subprocess (``python -m stream.learn``), so a slow fit never delays a judge.
+
+What "enough" means (architecture): edges after 10,000 records, or after a day with at least 500; the reference after 200
+closed panes and 10,000 values of a field.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from detectors.histogram import distance, distance_sd, location, shares_of
+from numpy.typing import NDArray
+
+from stream.codec import pack, unpack
+from stream.layout import BINS, BUCKETS, TOP, UNSEEN, Bins, Section
+from stream.plan import Field
+from stream.sketch import Sketch
+
+MIN_RECORDS = 10_000
+MIN_RECORDS_OF_A_DAY = 500
+MIN_PANES = 200
+MIN_VALUES = 10_000
+MIN_N = 30
+MAX_CODES = 24
+EDGES = BINS - 1
+_OUTER = 2.0**-9
+"""Relative margin around the smallest and largest value: the sketch rounds numbers to 10 bits of mantissa."""
+
+
+def enough_for_edges(records: int, span_ms: int) -> bool:
+    """Return whether a sketch over ``records`` records spread over ``span_ms`` of event time may be learned from."""
+    return records >= MIN_RECORDS or (span_ms >= 86_400_000 and records >= MIN_RECORDS_OF_A_DAY)
+
+
+def learn_section(section: Section, sketch: Sketch) -> Section:
+    """Return the section with bins for every field that has useful ones. Declared kinds win over what the values say.
+
+    Fields that have bins keep them: new edges would end the comparison with their reference.
+    """
+    bins = tuple(
+        old or _bins(field, row, sketch)
+        for row, (field, old) in enumerate(zip(section.fields, section.bins, strict=True))
+    )
+    return section.replace(bins=bins, learned=True)
+
+
+def _bins(field: Field, row: int, sketch: Sketch) -> Bins | None:
+    values, counts = sketch.numbers(row)
+    hashes, strings, saturated = sketch.strings(row)
+    false, true = sketch.bools(row)
+    amount = {"number": int(counts.sum()), "category": int(strings.sum()), "bool": false + true}
+    kind = field.kind or max(amount, key=lambda name: amount[name])
+    if amount.get(kind, 0) == 0:
+        kind = "code" if kind == "category" and amount["number"] else kind
+        if kind != "code":
+            return None
+    if kind == "bool":
+        return Bins("bool", _floats(), _ints(), _ints())
+    if kind == "category" and not (field.kind is None and saturated):
+        return _categories(field, row, sketch, hashes, strings)
+    if kind == "code" or (kind == "number" and field.kind is None and field.range is None and _are_codes(sketch, row)):
+        return Bins("code", values[:MAX_CODES], _ints(), np.arange(min(len(values), MAX_CODES)))
+    return Bins("number", numeric_edges(values, counts), _ints(), _ints()) if kind == "number" else None
+
+
+def _are_codes(sketch: Sketch, row: int) -> bool:
+    """Integers with few different values are codes or small counts: each gets its own bin, which quantiles would blur.
+
+    Codes with many values (postal codes, merchant numbers) stay numeric on purpose: equal-mass bins over them still see
+    the mix change, and a table of thousands would not be bounded. Say ``kind: category`` and send them as strings to have them as such.
+    """
+    values, _ = sketch.numbers(row)
+    return sketch.integers(row) and len(values) <= MAX_CODES
+
+
+def numeric_edges(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return at most 35 edges: minimum, 0.001, 1/32 .. 31/32 and 0.999 quantiles, maximum (detection by fixed quantiles).
+
+    Equal edges collapse. A value that holds at least 2/32 of the mass gets a bin of its own.
+
+    Args:
+        values: float64[V], distinct, ascending. counts: int64[V].
+    """
+    mass = np.cumsum(counts) / counts.sum()
+    probabilities = np.concatenate([[0.001], np.arange(1, 32) / 32, [0.999]])
+    inner = values[np.searchsorted(mass, probabilities)]
+    heavy = np.flatnonzero(counts >= 2 / 32 * counts.sum())
+    after = values[np.minimum(heavy + 1, len(values) - 1)]
+    low = values[0] - max(abs(values[0]) * _OUTER, np.finfo(float).tiny)
+    high = values[-1] + max(abs(values[-1]) * _OUTER, np.finfo(float).tiny)
+    edges = np.unique(np.concatenate([[low], inner, values[heavy], after, [high]]))
+    while len(edges) > EDGES:
+        edges = np.delete(edges, 1 + int(np.argmin(np.diff(edges[1:-1]))))
+    return edges
+
+
+def _categories(field: Field, row: int, sketch: Sketch, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> Bins:
+    order = np.lexsort((hashes, -counts))
+    bin = np.empty(len(hashes), np.int64)
+    bin[order[:TOP]] = np.arange(min(TOP, len(hashes)))
+    rest = order[TOP:]
+    bin[rest] = TOP + hashes[rest] % BUCKETS
+    names = [""] * BINS
+    if field.show:
+        shown = sketch.shown(row)
+        for place, at in enumerate(order[:TOP]):
+            names[place] = shown.get(int(hashes[at]), "")
+        names[UNSEEN] = "never seen before"
+    return Bins("category", _floats(), hashes, bin, tuple(names))
+
+
+def learn_reference(fields: tuple[str, ...], panes: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the normal range of each field from closed panes.
+
+    Args:
+        fields: names, F of them.
+        panes: int64[P, F, 36] bin counts; rows with fewer than 30 values are left out.
+
+    Returns:
+        ``fields``; ``values`` int64[F]; ``shares`` float64[F, 36] (smoothed; NaN where a field has not enough);
+        ``distance_mean``, ``distance_sd`` float64[F]: between panes, sampling noise taken out; ``location_mean``,
+        ``location_sd`` float64[F] likewise.
+    """
+    totals = panes.sum(axis=0)
+    n = panes.sum(axis=2)
+    used = n >= MIN_N
+    ready = (used.sum(axis=0) >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
+    shares = shares_of(totals)
+    spread = {
+        name: np.full(len(fields), np.nan) for name in ("distance_mean", "distance_sd", "location_mean", "location_sd")
+    }
+    for row in np.flatnonzero(ready):
+        counts = panes[used[:, row], row]
+        own = np.broadcast_to(shares[row], counts.shape)
+        far, noise = distance(counts, own), distance_sd(counts.sum(axis=1), own)
+        where = location(counts, own)
+        spread["distance_mean"][row] = far.mean()
+        spread["distance_sd"][row] = np.sqrt(max(far.var() - (noise**2).mean(), 0.0))
+        spread["location_mean"][row] = where.mean()
+        spread["location_sd"][row] = np.sqrt(max(where.var() - (1 / counts.sum(axis=1)).mean(), 0.0))
+    shares[~ready] = np.nan
+    return {"fields": list(fields), "values": totals.sum(axis=1), "shares": shares, **spread}
+
+
+def learn_references(lesson: dict[str, Any]) -> dict[str, Any]:
+    """Return the reference of each stream of a lesson {stream: {fields, bins, panes}}; ``bins`` are the ids of the bins."""
+    return {
+        name: {**learn_reference(tuple(item["fields"]), item["panes"]), "bins": item["bins"]}
+        for name, item in lesson.items()
+    }
+
+
+def _floats() -> NDArray[np.float64]:
+    return np.empty(0)
+
+
+def _ints() -> NDArray[np.int64]:
+    return np.empty(0, np.int64)
+
+
+def main() -> None:
+    """Read a frame of {stream: {fields, panes}} from standard input, write one of {stream: reference}."""
+    _, lesson = unpack(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(pack({"kind": "reference"}, learn_references(lesson)))
+
+
+if __name__ == "__main__":
+    main()
