@@ -30,10 +30,14 @@ def start(position: Position | None, begin: int, end: int, first: int, found: An
     """Decide where a tap starts.
 
     Args:
-        position: what the ledger, read to its end, says; None when the partition is unknown.
+        position: what the ledger, read to its end, says; None when the partition is unknown. Read it before the offsets:
+            a newer position against older offsets looks like a recreated topic.
         begin, end: first retained offset and end offset of the input partition.
         first: where an unknown partition starts (its ``end``, or ``begin`` with ``start: earliest``).
         found: the record that now stands at the position's anchor offset; None when it cannot be read.
+
+    A partition that is recreated while every record up to the anchor has been removed by retention, or before anything was
+    ever read from it, cannot be recognised here.
 
     >>> start(None, 0, 10, 10, None)
     Start(action='open', offset=10, incarnation=0)
@@ -53,13 +57,13 @@ class Cursor:
 
     Attributes:
         next: offset of the next record to count. base: ``from`` of what is being counted.
-        flight: (from, to, frontier) of the entry sent and not yet settled.
+        flight: (to, frontier, anchor) of the entry sent and not yet settled.
     """
 
     def __init__(self, position: Position) -> None:
         self.incarnation = position.incarnation
         self.base = self.next = position.next
-        self.flight: tuple[int, int, dict[str, Frontier]] | None = None
+        self.flight: tuple[int, dict[str, Frontier], Anchor | None] | None = None
 
     def continues(self, start: int, end: int) -> bool:
         """Return whether a chunk that holds every record of ``[start, end)`` continues what was counted (rule 7).
@@ -74,21 +78,26 @@ class Cursor:
         """Note that everything below ``to`` is counted."""
         self.next = max(self.next, to)
 
-    def sent(self, frontier: dict[str, Frontier]) -> tuple[int, int]:
-        """Note that what was counted is now in flight; return its offset range."""
+    def sent(self, frontier: dict[str, Frontier], anchor: Anchor | None = None) -> tuple[int, int]:
+        """Note that what was counted is now in flight, with the frontier and anchor of its entry; return its offset range."""
         covers = (self.base, self.next)
-        self.flight = (*covers, frontier)
+        self.flight = (self.next, frontier, anchor)
         self.base = self.next
         return covers
 
     def settle(self, position: Position) -> bool:
         """Compare with the ledger, read to its end after the send was answered; return whether counting may go on.
 
-        False means that the ledger went another way: drop what is held and start a new cursor at the ledger's position.
+        False means that the ledger went another way: drop what is held and go through `start` again. Seeking to the
+        ledger's position alone is not enough: whoever moved it may have read what stood there before the topic was recreated.
         """
-        expected = self.base if self.flight is None else self.flight[1]
-        settled = position.next == expected and position.incarnation == self.incarnation
-        if settled and self.flight is not None:
-            settled = position.frontier == self.flight[2]
+        if self.flight is None:
+            return position.next == self.base and position.incarnation == self.incarnation
+        to, frontier, anchor = self.flight
         self.flight = None
-        return settled
+        return (
+            position.next == to
+            and position.incarnation == self.incarnation
+            and position.frontier == frontier
+            and (anchor is None or position.anchor == anchor)
+        )

@@ -10,17 +10,17 @@ ownership.
 
 Kinds of records and their headers (the bodies are those of `stream.counts`):
 
-* ``open``  topic, partition, inc, to, end: an input partition starts, or starts again after its topic was recreated;
+* ``open``  topic, partition, inc, to, anchor, end: an input partition starts, or again after its topic was recreated;
 * ``entry`` topic, partition, inc, from, to, layout, anchor, end, frontier: what the offsets [from, to) held;
-* ``tick``  n, elapsed, wall: time has passed (ms);
+* ``tick``  n, elapsed, wall, writer, clipped: time has passed (ms);
 * ``note``  note, ...: ``adopt`` (what, new, parent), ``start``, ``judge_gap``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 Key = tuple[str, int]
 """(topic, partition) of an input."""
@@ -29,21 +29,22 @@ Frontier = tuple[int | None, int | None]
 """(frontier, candidate) of one stream in one partition, event time in ms. See `stream.frontier`."""
 
 Anchor = tuple[int, int, int]
-"""(offset, timestamp, CRC-32 of key and value) of the last record covered: by it a recreated topic is recognised."""
+"""(offset, timestamp, CRC-32 of key and value) of the last record covered, at first of the one before the start: by it a
+recreated topic is recognised."""
 
 MAX_TICK_MS = 5_000
 HEARTBEAT_MS = 2_000
 MAX_ADOPTED = 128
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Position:
-    """What the ledger says about one input partition.
+    """What the ledger says about one input partition. It never changes: who holds one, holds what was true when read.
 
     Attributes:
         next: first offset that no accepted entry covers. first: where this incarnation started.
         incarnation: 0, or how often the topic was recreated.
-        anchor: the last record covered; None before the first.
+        anchor: the last record covered; before the first the record before the start; None when there is none.
         end: end offset that the newest entry saw. history: end offset that the first ``open`` saw.
         frontier: by stream name.
         heard_ms, moved_ms: ledger time of the newest accepted entry, and of the newest one that covered records.
@@ -107,27 +108,34 @@ class Fold:
         start = header["to"]
         history = header["end"] if known is None else start
         self.positions[key] = Position(
-            start, start, header["inc"], end=header["end"], history=history, heard_ms=self.time_ms, moved_ms=self.time_ms
+            next=start,
+            first=start,
+            incarnation=header["inc"],
+            anchor=_anchor(header["anchor"]),
+            end=header["end"],
+            history=history,
+            heard_ms=self.time_ms,
+            moved_ms=self.time_ms,
         )
         return True
 
     def _entry(self, header: dict[str, Any]) -> bool:
-        position = self.positions.get((header["topic"], header["partition"]))
+        key = (header["topic"], header["partition"])
+        position = self.positions.get(key)
         if position is None or not self.extends(position, header):
             return False
-        if header["to"] > position.next:
-            position.moved_ms = self.time_ms
-        position.next = header["to"]
-        position.end = header["end"]
-        position.heard_ms = self.time_ms
         frontier: dict[str, Frontier] = {name: (pair[0], pair[1]) for name, pair in header["frontier"].items()}
-        for name, pair in frontier.items():
-            if pair != position.frontier.get(name):
-                position.stirred[name] = self.time_ms
-        position.frontier = frontier
-        if header["anchor"] is not None:
-            offset, timestamp, crc = header["anchor"]
-            position.anchor = (offset, timestamp, crc)
+        moved = {name: self.time_ms for name, pair in frontier.items() if pair != position.frontier.get(name)}
+        self.positions[key] = replace(
+            position,
+            next=header["to"],
+            end=header["end"],
+            anchor=_anchor(header["anchor"]) or position.anchor,
+            frontier=frontier,
+            heard_ms=self.time_ms,
+            moved_ms=self.time_ms if header["to"] > position.next else position.moved_ms,
+            stirred={**position.stirred, **moved},
+        )
         return True
 
     def extends(self, position: Position, header: dict[str, Any]) -> bool:
@@ -171,11 +179,16 @@ class Fold:
             "positions": [[*key, _dump(position)] for key, position in sorted(self.positions.items())],
         }
 
-    @staticmethod
-    def restore(tree: dict[str, Any]) -> Fold:
+    @classmethod
+    def restore(cls, tree: dict[str, Any]) -> Self:
         """Return the fold that `snapshot` described."""
-        fold = Fold()
-        fold.offset, fold.tick, fold.time_ms, fold.wall_ms = tree["offset"], tree["tick"], tree["time_ms"], tree["wall_ms"]
+        fold = cls()
+        fold.offset, fold.tick, fold.time_ms, fold.wall_ms = (
+            tree["offset"],
+            tree["tick"],
+            tree["time_ms"],
+            tree["wall_ms"],
+        )
         fold.in_force, fold.adopted, fold.dropped = dict(tree["in_force"]), list(tree["adopted"]), tree["dropped"]
         fold.positions = {(topic, partition): _load(item) for topic, partition, item in tree["positions"]}
         return fold
@@ -187,8 +200,17 @@ class Fold:
 _RULES = {"open": Fold._open, "entry": Fold._entry, "tick": Fold._tick, "note": Fold._note}
 
 
-def open_header(key: Key, incarnation: int, to: int, end: int) -> dict[str, Any]:
-    return {"kind": "open", "topic": key[0], "partition": key[1], "inc": incarnation, "to": to, "end": end}
+def open_header(key: Key, incarnation: int, to: int, end: int, anchor: Anchor | None = None) -> dict[str, Any]:
+    """Return the header of an ``open``. ``anchor`` is the record before ``to``; None when it cannot be read."""
+    return {
+        "kind": "open",
+        "topic": key[0],
+        "partition": key[1],
+        "inc": incarnation,
+        "to": to,
+        "anchor": None if anchor is None else list(anchor),
+        "end": end,
+    }
 
 
 def entry_header(
@@ -214,8 +236,9 @@ def entry_header(
     }
 
 
-def tick_header(n: int, elapsed_ms: int, wall_ms: int) -> dict[str, Any]:
-    return {"kind": "tick", "n": n, "elapsed": min(max(elapsed_ms, 0), MAX_TICK_MS), "wall": wall_ms}
+def tick_header(n: int, elapsed_ms: int, wall_ms: int, writer: str = "", clipped_ms: int = 0) -> dict[str, Any]:
+    """Return the header of a tick. Live ticks come from `stream.host.Ticker`, which clips; a replay states its own length."""
+    return {"kind": "tick", "n": n, "elapsed": elapsed_ms, "wall": wall_ms, "writer": writer, "clipped": clipped_ms}
 
 
 def adopt_header(what: str, new: str, parent: str | None) -> dict[str, Any]:
@@ -237,13 +260,16 @@ def _dump(position: Position) -> dict[str, Any]:
     }
 
 
+def _anchor(item: list[int] | None) -> Anchor | None:
+    return None if item is None else (item[0], item[1], item[2])
+
+
 def _load(tree: dict[str, Any]) -> Position:
-    anchor = tree["anchor"]
     return Position(
         tree["next"],
         tree["first"],
         tree["inc"],
-        None if anchor is None else (anchor[0], anchor[1], anchor[2]),
+        _anchor(tree["anchor"]),
         tree["end"],
         tree["history"],
         {name: (pair[0], pair[1]) for name, pair in tree["frontier"].items()},
