@@ -1,17 +1,17 @@
 """The page Prometheus reads, written without ever holding the event loop for long.
 
 The handlers of prometheus_client render the whole page in one go: 50,000 series stop a Kafka consumer for more than a
-second, and doing it in a thread does not help, because the interpreter lock is held all the same. Here the text before the
-value (name, escaped labels) is built once per series and kept; a scrape only reads values and formats numbers, in pieces of
-2,000 lines with a pause between. The interface is that of a store:
+second, and doing it in a thread does not help, because the interpreter lock is held all the same. Here the text before
+the value (name, escaped labels) is built once per series and kept; a scrape only reads values and formats numbers, in
+pieces of 2,000 lines with a pause between. The interface is that of a store:
 
     registry = Registry()
     registry.inc(metrics.ALERT_EVENTS, ("drift", "ticket", "firing"))       # events: counted where they happen
     registry.collect(lambda: [(metrics.WATERMARK, ("m.features",), mark)])  # state: read when somebody asks
 
 What a callback does not yield any more is gone from the next page; that is how series end. Counted and set series stay
-until removed. Label values come from other people's topics: they are cleaned at the door, so that one bad name cannot make
-the page unreadable (a lone surrogate does that to prometheus_client), and the number of series has a hard bound.
+until removed. Label values come from other people's topics: they are cleaned at the door, so that one bad name cannot
+make the page unreadable (a lone surrogate does that to prometheus_client), and the number of series has a hard bound.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Registry:
     def collect(self, callback: Callable[[], Iterable[Sample]]) -> None:
         """Have a callback yield samples at every scrape.
 
-        A callback is run to its end without a pause, so it sees one consistent state and sets how long the loop is held:
-        register one per stream, not one for everything.
+        A callback is run to its end without a pause, so it sees one consistent state and sets how long the loop is
+        held: register one per stream, not one for everything.
         """
         self._callbacks.append(callback)
 

@@ -1,11 +1,12 @@
 """The catalogue: every metric there is, with its labels, unit and the way to add it up over workers.
 
-Rules, dashboards, help texts and tests are checked against this list, so a rename cannot silently break a panel. The order
-is the order of importance: when the series of one worker exceed `stream.exposition.Registry`'s bound, the last metrics of
-the catalogue lose their series first.
+Rules, dashboards, help texts and tests are checked against this list, so a rename cannot silently break a panel. The
+order is the order of importance: when the series of one worker exceed `stream.exposition.Registry`'s bound, the last
+metrics of the catalogue lose their series first.
 
-Names follow the conventions of Prometheus: base units, ``_total`` on counters only, ``_info`` for constant ones, a point in
-time and never an age (an age stops growing when the process does). Two kinds of numbers need two kinds of sums:
+Names follow the conventions of Prometheus: base units, ``_total`` on counters only, ``_info`` for constant ones, a
+point in time and never an age (an age stops growing when the process does). Two kinds of numbers need two kinds of
+sums:
 
 * what a worker knows of itself (its partitions, its restarts) adds up: ``sum``;
 * what the ledger says is the same whoever reads it, so several workers may export it at once: ``max``.
@@ -111,7 +112,7 @@ LOOP_BLOCKED = _counter(
 )
 LEDGER_RECORDS = _counter("ledger_records", (), "records", "max", "Ledger records accepted since this worker started.")
 LEDGER_DROPPED = _counter(
-    "ledger_dropped", (), "records", "max", "Ledger records not accepted since this worker started."
+    "ledger_records_dropped", (), "records", "max", "Ledger records not accepted since this worker started."
 )
 TICK = _gauge("ledger_tick_timestamp_seconds", (), "s", "max", "Wall clock of the last accepted tick of the ledger.")
 CHECKPOINT = _gauge(
@@ -187,7 +188,7 @@ FEATURE_STATES = {"no_data": -1, "learning": -1, "ok": 0, "suspect": 1, "firing"
 
 
 def process_samples() -> Iterator[Sample]:
-    """Yield the conventional ``process_`` metrics, read from /proc by prometheus_client; nothing where there is no /proc."""
+    """Yield the conventional ``process_`` metrics, as prometheus_client reads them; nothing without /proc."""
     for family in ProcessCollector(registry=None).collect():
         for sample in family.samples:
             metric = _PROCESS.get(sample.name.removeprefix("process_"))

@@ -1,13 +1,14 @@
 """Two watchdogs: one for partitions that do not move, one for an event loop that is stuck.
 
-Clients of Kafka can stay alive and do nothing: a consumer that never rejoins its group, a fetch that never returns. Committed
-lag does not show it (a crashing agent commits past what it never processed), so progress is measured on accepted positions.
-A worker that cannot make progress says so on ``/ready`` first, and after five minutes ends with exit code 75 (*try again*,
-sysexits.h): a supervisor's restart is the one repair that always applies, and the ledger makes it harmless.
+Clients of Kafka can stay alive and do nothing: a consumer that never rejoins its group, a fetch that never returns.
+Committed lag does not show it (a crashing agent commits past what it never processed), so progress is measured on
+accepted positions. A worker that cannot make progress says so on ``/ready`` first, and after five minutes ends with
+exit code 75 (*try again*, sysexits.h): a supervisor's restart is the one repair that always applies, and the ledger
+makes it harmless.
 
-Time in which nobody looked does not count: after SIGSTOP, a suspended laptop or a stolen virtual CPU the first look must not
-end a process that was about to go on. So both add up the time between looks, clipped, and never compare two clock readings
-far apart.
+Time in which nobody looked does not count: after SIGSTOP, a suspended laptop or a stolen virtual CPU the first look
+must not end a process that was about to go on. So both add up the time between looks, clipped, and never compare two
+clock readings far apart.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Progress:
         self.stalled_s = stalled_s
         self.dead_s = dead_s
         self._now: float | None = None
-        self._position: dict[Key, int] = {}
+        self._unread: dict[Key, int] = {}
         self._waiting: dict[Key, float] = {}
 
     def look(self, now: float, seen: dict[Key, tuple[int, int | None]]) -> None:
@@ -46,9 +47,9 @@ class Progress:
 
         Args:
             now: monotonic time in seconds.
-            seen: accepted position and end offset by partition. The end must be asked of the broker apart from the fetches
-                under watch; None means that it could not be told, which counts as unread records. Partitions that were
-                paused on purpose are given with their position as the end; those not assigned are left out and forgotten.
+            seen: accepted position and end offset by partition. The end must be asked of the broker apart from the
+                fetches under watch; None means that it could not be told, which counts as unread records. Partitions
+                paused on purpose are given with their position as the end; those not assigned are left out.
 
         >>> watch = Progress(stalled_s=2)
         >>> for second in range(4):
@@ -58,12 +59,12 @@ class Progress:
         """
         step = 0.0 if self._now is None else min(max(now - self._now, 0.0), MAX_STEP_S)
         self._now = now
-        waiting = {}
-        for key, (position, end) in seen.items():
-            still = self._position.get(key) == position and (end is None or position < end)
-            waiting[key] = self._waiting[key] + step if still else 0.0
-        self._position = {key: position for key, (position, _) in seen.items()}
-        self._waiting = waiting
+        unread = {key: position for key, (position, end) in seen.items() if end is None or position < end}
+        self._waiting = {
+            key: self._waiting.get(key, 0.0) + step if self._unread.get(key) == position else 0.0
+            for key, position in unread.items()
+        }
+        self._unread = unread
 
     def stalled(self) -> list[Key]:
         """Return the partitions with unread records and no progress for `stalled_s`."""
@@ -75,10 +76,11 @@ class Progress:
 
 
 class LoopWatchdog:
-    """Ends the process when its event loop runs nothing for a minute: a thread looks whether the loop's timer still beats.
+    """Ends the process when its event loop runs nothing for a minute: a thread looks whether the loop still beats.
 
-    It counts its own looks and reads no clock. Before the end the stacks of all threads go to standard error, since what
-    blocks the loop is a bug in somebody's code. `os._exit` is used because nothing else works while the loop is stuck.
+    It counts its own looks and reads no clock. Before the end the stacks of all threads go to standard error, since
+    what blocks the loop is a bug in somebody's code. `os._exit` is used because nothing else works while the loop is
+    stuck.
 
     Args:
         blocked: called in the loop with the seconds by which it came late for a beat.

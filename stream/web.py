@@ -1,8 +1,9 @@
 """The HTTP pages of one worker: ``/metrics``, ``/live`` and ``/ready``. Read only, loopback by default.
 
-An aiohttp server of our own, not Faust's. Faust's starts with the application, so it answers nothing while the brokers are
-down, which is when somebody asks; it listens on all interfaces, brings pages of tables and routes that have to be switched
-off, and a new release may bring more. This one has four routes and nothing else. Faust runs with ``web_enabled=False``.
+An aiohttp server of our own, not Faust's. Faust's starts with the application, so it answers nothing while the brokers
+are down, which is when somebody asks; it listens on all interfaces, brings pages of tables and routes that have to be
+switched off, and a new release may bring more. This one has four routes and nothing else. Faust runs with
+``web_enabled=False``.
 
 The body of ``/ready`` is one JSON object per line and reason, for people and scripts alike.
 """
@@ -88,7 +89,7 @@ async def serve(
 
 
 class Page:
-    """The rendered page, shared by scrapes that come together: however many ask, it is rendered once a second at most."""
+    """The page, shared by scrapes that come together: it is rendered once a second at most, however many ask."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
