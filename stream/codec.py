@@ -28,7 +28,11 @@ _NARROW = (np.int8, np.int16, np.int32)
 
 
 class FormatError(ValueError):
-    """A frame that is damaged or of a format this release does not know. It is left untouched."""
+    """Something that is not a frame, or a damaged one."""
+
+
+class UnknownFormat(FormatError):
+    """A frame of a format this release does not know. It is left untouched, and the worker stops."""
 
 
 def pack(header: dict[str, Any], body: Any = None) -> bytes:
@@ -47,7 +51,8 @@ def read_header(frame: bytes) -> dict[str, Any]:
     """Return the header of a frame after checking its checksum.
 
     Raises:
-        FormatError: not a frame, damaged, or written by a format this release does not know.
+        FormatError: not a frame, or damaged.
+        UnknownFormat: written in a format this release does not know.
     """
     return _split(frame)[0]
 
@@ -80,7 +85,7 @@ def _split(frame: bytes) -> tuple[dict[str, Any], bytes]:
     if magic != MAGIC:
         raise FormatError(f"frame starts with {magic!r}, expected {MAGIC!r}")
     if version != FORMAT:
-        raise FormatError(f"frame of format {version}, this release reads {FORMAT}; it was left untouched")
+        raise UnknownFormat(f"frame of format {version}, this release reads {FORMAT}; it was left untouched")
     rest = frame[_PREFIX.size :]
     if zlib.crc32(rest) != crc:
         raise FormatError("checksum does not match: the frame is damaged")

@@ -9,15 +9,16 @@ writes the ``adopt`` note, and the note is what changes a count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from stream.alerts import AlertRecord, event, state_record
+from stream.alerts import AlertRecord, event, state_record, tombstone
 from stream.codec import digest, pack
 from stream.counts import StreamCounts, coordinates
 from stream.findings import Finding
+from stream.host import Message
 from stream.incidents import Clock, Incidents, Transition
 from stream.layout import Layout
 from stream.ledger import Fold, Key
@@ -31,22 +32,8 @@ Blobs = Callable[[str], Any]
 """Content address -> tree. The host has fetched it before the note is folded."""
 
 
-@dataclass(eq=False)
-class Outputs:
-    """What one ledger record caused, in the order in which it must be acknowledged.
-
-    Attributes:
-        alerts: events for ``alerts``; state: the same for ``alerts.state``. panes: (key, value) of closed panes.
-        dead: (key, value) of references to records that could not be read.
-    """
-
-    alerts: list[AlertRecord] = field(default_factory=list)
-    state: list[AlertRecord] = field(default_factory=list)
-    panes: list[tuple[bytes, bytes]] = field(default_factory=list)
-    dead: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.alerts or self.state or self.panes or self.dead)
+Outputs = list[Message]
+"""What one ledger record caused: events for ``alerts`` and ``alerts.state``, closed panes, references to unreadable records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +70,7 @@ class Judge:
             offset: its ledger offset. header, body: its frame (`stream.codec.unpack`).
             blobs: resolves the content addresses of ``adopt`` notes.
         """
-        outputs = Outputs()
+        outputs: Outputs = []
         before = self.fold.time_ms
         if not self.fold.apply(offset, header):
             return outputs
@@ -106,7 +93,7 @@ class Judge:
                 continue
             counts = StreamCounts.from_dict(tree)
             watch.entry(key, (header["from"], header["to"]), counts)
-            outputs.dead += _dead_letters(watch.plan, counts)
+            outputs += self._dead_letters(watch.plan, counts)
             if counts.lost:
                 self._lost(watch, key, header, counts.lost, outputs)
         for watch in self._of_topic(header["topic"]):
@@ -119,7 +106,7 @@ class Judge:
         sections = {section.id: section for section in known}
         for pane in watch.panes.close(mark, sections, watch.section):
             header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
-            outputs.panes.append((f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
+            outputs.append(self._message("panes", f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
             self.panes_closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
             self._judge(watch, pane, outputs)
 
@@ -166,14 +153,15 @@ class Judge:
         for old in list(self.layouts)[:-MAX_LAYOUTS]:
             del self.layouts[old]
         plan = self.layout.plan
-        for stream in plan.streams:
-            section = self.layout.sections[stream.name]
-            watch = self.watches.get(stream.name)
-            if watch is None or watch.plan != stream or (before is not None and before.plan.pane_ms != plan.pane_ms):
-                self.watches[stream.name] = Watch(stream, section, plan.pane_ms)
-                self.watches[stream.name].bank.set_reference(self.reference.get(stream.name))
-            else:
+        same_panes = before is not None and before.plan.pane_ms == plan.pane_ms
+        for item in plan.streams:
+            section = self.layout.sections[item.name]
+            watch = self.watches.get(item.name)
+            if same_panes and watch is not None and watch.plan == item:
                 watch.adopt(section)
+            else:
+                self.watches[item.name] = Watch(item, section, plan.pane_ms)
+                self.watches[item.name].bank.set_reference(self.reference.get(item.name))
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return
@@ -223,8 +211,45 @@ class Judge:
             return
         for transition in transitions:
             record = event(transition, self.layout.plan, self.fold.in_force)
-            outputs.alerts.append(record)
-            outputs.state.append(state_record(transition, record))
+            outputs.append(self._alert("alerts", record))
+            outputs.append(self._alert("alerts.state", state_record(record, self.fold.offset - 1)))
+
+    def snapshots(self) -> Outputs:
+        """Return the newest state of every open and recently closed incident, to be written again to ``alerts.state``.
+
+        A host does so every minute, because a zombie's late write may have put an older state there.
+        """
+        if self.layout is None or self.incidents is None:
+            return []
+        records = [event(item, self.layout.plan, self.fold.in_force) for item in self.incidents.latest()]
+        offset = self.fold.offset
+        gone = [tombstone(name, offset) for name in self.incidents.expired(self._clock())]
+        return [self._alert("alerts.state", item) for item in (*(state_record(r, offset) for r in records), *gone)]
+
+    def _alert(self, topic: str, record: AlertRecord) -> Message:
+        return self._message(topic, record.key, record.value, tuple(record.headers))
+
+    def _message(
+        self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> Message:
+        return Message(self.fold.offset - 1, topic, key, value, headers)
+
+    def _dead_letters(self, plan: StreamPlan, counts: StreamCounts) -> Outputs:
+        """Return references to some of the records that could not be read; never their content."""
+        letters = []
+        for pane in counts.panes.values():
+            for reason, codes in pane.references.items():
+                for partition, offset in filter(None, map(coordinates, codes)):
+                    letter = {
+                        "topic": plan.topic,
+                        "partition": partition,
+                        "offset": offset,
+                        "stream": plan.name,
+                        "reason": reason,
+                    }
+                    key = f"{plan.topic}/{partition}/{offset}".encode()
+                    letters.append(self._message("dead-letter", key, orjson.dumps(letter)))
+        return letters
 
     @property
     def _board(self) -> Incidents:
@@ -271,21 +296,3 @@ class Judge:
             watch.restore(tree["watches"][stream.name])
             judge.watches[stream.name] = watch
         return judge
-
-
-def _dead_letters(plan: StreamPlan, counts: StreamCounts) -> list[tuple[bytes, bytes]]:
-    letters = []
-    for pane in counts.panes.values():
-        for reason, codes in pane.references.items():
-            for code in codes:
-                found = coordinates(code)
-                if found is not None:
-                    letter = {
-                        "topic": plan.topic,
-                        "partition": found[0],
-                        "offset": found[1],
-                        "stream": plan.name,
-                        "reason": reason,
-                    }
-                    letters.append((f"{plan.topic}/{found[0]}/{found[1]}".encode(), orjson.dumps(letter)))
-    return letters

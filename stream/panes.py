@@ -26,7 +26,8 @@ MAX_OPEN = 60
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """Attributes: time: event time up to which the stream is complete (ms; None: nothing can be said yet). partial: a
-    partition without an owner was left out. history: some partition has not yet passed the end its first ``open`` saw."""
+    partition without an owner was left out. history: some partition has not yet passed the end its first ``open`` saw.
+    """
 
     time: int | None
     partial: bool

@@ -1,0 +1,251 @@
+"""Taps at work: assignment, batches in, entries out, reading back. One `Tapping` for all partitions of a worker.
+
+The loop of rule 4: cut, send, wait for the answer whatever it is, read the ledger to its end, compare. Whoever wrote an
+accepted entry, its counts describe the same records; a tap whose position is not the ledger's drops what it holds and
+starts where the ledger says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable
+
+from aiokafka.errors import KafkaError
+
+from stream.batch import RecordBatch
+from stream.clock import Clocks
+from stream.codec import pack
+from stream.cursor import start
+from stream.layout import Layout
+from stream.ledger import HEARTBEAT_MS, Anchor, Key, Position, open_header
+from stream.ledgertail import LedgerTail
+from stream.panes import watermark
+from stream.producer import Producer
+from stream.tap import Fed, Tap
+from stream.transport import Input
+
+log = logging.getLogger(__name__)
+
+CUT_S = 1.0
+ENTRIES_PER_S = 50
+CONFIRM_S = 2.0
+AHEAD_PANES = 30
+SEND_S = 40.0
+RETRY_S = 1.0
+
+
+class Lane:
+    """One input partition of this worker. ``tap`` is None until the ledger and the broker have said where it starts."""
+
+    def __init__(self) -> None:
+        self.tap: Tap | None = None
+        self.starting = False
+        self.end = 0
+        self.sent_ms = 0
+        self.paused = False
+        self.lock = asyncio.Lock()
+
+
+class Tapping:
+    """All taps of one worker.
+
+    Attributes:
+        lanes: by partition. layout: what the taps count by; the caller sets it when an adopted one is at hand.
+        restarts: how often a tap had to go where the ledger said.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        hash_key: bytes,
+        from_earliest: bool,
+        producer: Producer,
+        ledger: LedgerTail,
+        layout: Callable[[], Layout],
+        clocks: Clocks,
+    ) -> None:
+        self.lanes: dict[Key, Lane] = {}
+        self.restarts = 0
+        self.input: Input | None = None
+        self._topic = f"{app}.ledger"
+        self._hash_key = hash_key
+        self._from_earliest = from_earliest
+        self._producer = producer
+        self._ledger = ledger
+        self._layout = layout
+        self._clocks = clocks
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def assigned(self, keys: set[Key]) -> None:
+        """Start a tap for each partition."""
+        self.lanes = {key: self.lanes.get(key) or Lane() for key in keys}
+        for key in sorted(keys):
+            self._restart(key)
+
+    async def revoked(self, keys: set[Key]) -> None:
+        """Hand over what is counted, if there is time, and forget the partitions."""
+        try:
+            await asyncio.wait_for(self._round(force=True), 10)
+        except TimeoutError:
+            log.warning("the last entries were not read back in time; the next owner counts those records again")
+        self.lanes = {}
+
+    async def on_batch(self, batch: RecordBatch) -> None:
+        """Count one batch; cut in between when it does not fit into one entry."""
+        key = (batch.topic, batch.partition)
+        lane = self.lanes.get(key)
+        if lane is None or lane.tap is None:
+            return
+        lane.end = max(lane.end, batch.end)
+        while True:
+            fed = lane.tap.feed(batch, self._clocks.wall_ms)
+            if fed is Fed.COUNTED:
+                break
+            if fed is Fed.MISPLACED:
+                if batch.next > lane.tap.cursor.next:
+                    self._restart(key)
+                return
+            await self._settle_lanes({key: lane})
+            if self.lanes.get(key) is not lane or lane.tap is None:
+                return
+        await asyncio.sleep(0)
+
+    async def run(self) -> None:
+        """Cut every second (rarer above 50 partitions), for ever."""
+        while True:
+            await asyncio.sleep(max(CUT_S, len(self.lanes) / ENTRIES_PER_S))
+            await self._round()
+
+    async def _round(self, force: bool = False) -> None:
+        await self._settle_lanes({key: lane for key, lane in self.lanes.items() if self._due(lane, force)})
+        await self._brake()
+
+    def _due(self, lane: Lane, force: bool) -> bool:
+        if lane.tap is None or lane.lock.locked():
+            return False
+        return lane.tap.pending or (not force and self._clocks.monotonic_ms - lane.sent_ms >= HEARTBEAT_MS)
+
+    async def _settle_lanes(self, lanes: dict[Key, Lane]) -> None:
+        """Cut, send, read back and compare, for some lanes at once; at most one entry per lane is in flight."""
+        sent = [(key, lane, tap) for key, lane in lanes.items() if (tap := lane.tap) is not None]
+        for _, lane, _ in sent:
+            await lane.lock.acquire()
+        accepted = {}
+        try:
+            await asyncio.gather(*(self._send(key, lane, tap) for key, lane, tap in sent))
+            read = await self._read_back()
+            for key, lane, tap in sent:
+                position = self._ledger.fold.positions.get(key)
+                if lane.tap is not tap:
+                    continue
+                if read and position is not None and tap.settle(position):
+                    accepted[key] = position.next
+                else:
+                    self._restart(key)
+        finally:
+            for _, lane, _ in sent:
+                lane.lock.release()
+        if self.input is not None and accepted:
+            await self.input.commit_accepted(accepted)
+
+    async def _read_back(self) -> bool:
+        """Read the ledger to its end; return False when that was impossible, so nothing is known of what was sent."""
+        try:
+            await asyncio.wait_for(self._ledger.reach_end(), SEND_S)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("the ledger cannot be read back: %s", error)
+            return False
+        return True
+
+    def _restart(self, key: Key) -> None:
+        """Drop what a tap holds and find out, in the background, where it goes on."""
+        lane = self.lanes.get(key)
+        if lane is None or lane.starting:
+            return
+        self.restarts += lane.tap is not None
+        lane.tap, lane.starting = None, True
+        task = asyncio.create_task(self._start(key, lane), name=f"start {key[0]}/{key[1]}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, key: Key, lane: Lane) -> None:
+        try:
+            while self.lanes.get(key) is lane and lane.tap is None:
+                try:
+                    await self._find(key, lane)
+                except (KafkaError, OSError, TimeoutError) as error:
+                    log.warning("%s/%d: cannot find out where to go on, trying again: %s", *key, error)
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            lane.starting = False
+
+    async def _send(self, key: Key, lane: Lane, tap: Tap) -> None:
+        """Send the entry that is due. Its error does not matter: the read-back tells."""
+        layout = self._layout()
+        lane.sent_ms = self._clocks.monotonic_ms
+        try:
+            frame = tap.cut(max(lane.end, tap.cursor.next))
+            tap.adopt(layout)
+            await asyncio.wait_for(self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame), SEND_S)
+        except Exception as error:
+            log.warning("%s/%d: an entry may not have been written: %s", *key, error)
+
+    async def _find(self, key: Key, lane: Lane) -> None:
+        """Find out where a partition goes on, and go there. The ledger is read to its end first."""
+        if self.input is None:
+            return
+        await self._ledger.reach_end()
+        position = self._ledger.fold.positions.get(key)
+        begin, end = await self.input.begin_end(key)
+        first = begin if self._from_earliest else end
+        todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
+        if todo.action == "reopen":
+            log.warning("%s/%d: the topic seems to be another one; asking again", *key)
+            begin, end = await self.input.begin_end(key, pause=CONFIRM_S)
+            todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
+        if todo.action in ("open", "reopen"):
+            frame = pack(open_header(key, todo.incarnation, todo.offset, end))
+            await self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame)
+            await self._ledger.reach_end()
+        position = self._ledger.fold.positions[key]
+        tap = Tap(self._layout(), key, position, self._hash_key)
+        if todo.action == "lost":
+            log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, position.next, begin - 1)
+            tap.lost(begin)
+        lane.end = end
+        if await self.input.seek(key, tap.cursor.next) and self.lanes.get(key) is lane:
+            lane.tap = tap
+            lane.sent_ms = 0
+
+    async def _anchored(self, key: Key, position: Position | None, begin: int, end: int) -> Anchor | None:
+        """Return the record that now stands where the last covered one stood."""
+        if position is None or position.anchor is None or self.input is None:
+            return None
+        offset = position.anchor[0]
+        if not begin <= offset < end:
+            return None
+        found = await self.input.read_one(key, offset)
+        return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
+
+    async def _brake(self) -> None:
+        """Pause a partition far ahead of its streams' watermark, so that open panes stay few while catching up."""
+        layout = self._layout()
+        for key, lane in self.lanes.items():
+            if lane.tap is None or self.input is None:
+                continue
+            ahead = lane.tap.cursor.next < lane.end and self._is_ahead(layout, key)
+            if ahead != lane.paused:
+                await (self.input.pause(key) if ahead else self.input.resume(key))
+                lane.paused = ahead
+
+    def _is_ahead(self, layout: Layout, key: Key) -> bool:
+        fold = self._ledger.fold
+        position = fold.positions.get(key)
+        for stream in layout.plan.of_topic(key[0]):
+            mark = watermark(fold, stream, layout.sections[stream.name].partitions).time
+            frontier = None if position is None else position.frontier.get(stream.name, (None, None))[0]
+            if mark is not None and frontier is not None and frontier - mark > AHEAD_PANES * layout.plan.pane_ms:
+                return True
+        return False
