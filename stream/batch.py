@@ -15,6 +15,8 @@ class RecordBatch:
         start: fetch position before the chunk (may lie below the first record: control records, compaction).
         next: fetch position after it. end: end offset of the partition (high watermark) as last seen.
         offsets, timestamps (ms), keys, values, headers: one item per record, in offset order.
+        unreadable: empty, or why no record of the range can be read: ``too_large`` (it would unpack beyond the bound) or
+            ``corrupt`` (checksum or format broken). Such a batch has no records; its offsets are rejected for that reason.
     """
 
     topic: str
@@ -27,3 +29,4 @@ class RecordBatch:
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[Headers]
+    unreadable: str = ""
