@@ -16,7 +16,14 @@ from typing import Any
 from stream.codec import digest
 
 ROLES = ("features", "predictions", "outcomes")
-KINDS = ("number", "category", "bool")
+KINDS = ("number", "category", "bool", "id")
+OWN_TOPICS = ("ledger", "panes", "state", "alerts", "alerts.state", "dead-letter", "join")
+"""Our topics, each named ``<app>.<one of these>``."""
+
+
+def own_topics(app: str) -> tuple[str, ...]:
+    """Return the names of the topics that the monitor itself writes (``join`` is kept for a later release)."""
+    return tuple(f"{app}.{name}" for name in OWN_TOPICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class Field:
     Attributes:
         name: what people call it; unique within the stream.
         source: where its value stands.
-        kind: ``number``, ``category`` or ``bool``; None lets the learner decide.
+        kind: ``number``, ``category``, ``bool``, or ``id``, of which only presence and type are counted, never a
+            sketch or bins (every value is new, and none may leave the process); None lets the learner decide.
         required: the model cannot work without it: its incidents page.
         show: its category values may appear on pages (P14: otherwise keyed hashes only).
         range: inclusive bounds of a number; None when not stated.
@@ -62,6 +70,7 @@ class StreamPlan:
         unlisted: ``watch``, ``count`` or ``ignore``: what happens to fields that nobody listed.
         silence_ms: silence after which the stream counts as stopped; None means learned (5 min at least).
         lateness_ms: how far behind the frontier an event time may lie before the record is late.
+        positive_at: the score from which on a decision is positive (predictions only); None when not stated.
     """
 
     name: str
@@ -79,6 +88,7 @@ class StreamPlan:
     unlisted: str = "watch"
     silence_ms: int | None = None
     lateness_ms: int = 10_000
+    positive_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
