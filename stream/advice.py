@@ -58,16 +58,16 @@ def summary(incident: Incident, since: str) -> str:
     """Return the one line that wakes somebody: what, where, since when."""
     text = short(incident.finding.text).rstrip(".")
     if incident.status == "resolved":
-        return f"Over: {incident.model}: {incident.check} of {short(incident.subject)}, since {since}"
+        return f"Over: {incident.model}: {incident.check}/{short(incident.subject)}, since {since}"
     return f"{incident.model}: {text}, since {since}"
 
 
 def description(incident: Incident, model: ModelPlan | None, since: str, action: str) -> str:
     """Return the page: what happened, since when, how much of it, what it costs, what to do first."""
     lines = [
-        f"{incident.why} {incident.check} of {short(incident.subject)} in {incident.stream}, since {since}.",
+        f"{incident.why} Alert: {incident.check}/{short(incident.subject)} in {incident.stream}, since {since}.",
         f"What: {sentence(incident.finding.text)}",
-        f"How much: {pattern(incident)}",
+        f"Extent: {pattern(incident)}",
     ]
     if model is not None:
         lines.append(f"What is at stake: the model {model.name} decides: {model.decision}. {costs(model)}")

@@ -162,29 +162,19 @@ class Incident:
         """End what ticks had found about a subject, except for ``reason``; return whether anything ended."""
         ended = False
         for key, member in self.members.items():
-            if (
-                member.live
-                and member.holds
-                and key[:2] == (check, subject)
-                and key[2] != reason
-            ):
+            if member.live and member.holds and key[:2] == (check, subject) and key[2] != reason:
                 member.holds, ended = False, True
         return ended
 
     def copy(self) -> Incident:
-        members = {
-            key: dataclasses.replace(member) for key, member in self.members.items()
-        }
+        members = {key: dataclasses.replace(member) for key, member in self.members.items()}
         return dataclasses.replace(self, members=members)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the incident as plain JSON."""
-        plain = {
-            item.name: getattr(self, item.name) for item in dataclasses.fields(self)
-        }
+        plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         members = [
-            {**_members_plain(member), "finding": _finding_plain(member.finding)}
-            for member in self.members.values()
+            {**_members_plain(member), "finding": _finding_plain(member.finding)} for member in self.members.values()
         ]
         return {
             **plain,
@@ -195,10 +185,7 @@ class Incident:
 
     @staticmethod
     def from_dict(tree: dict[str, Any]) -> Incident:
-        members = [
-            Member(**{**item, "finding": _finding(item["finding"])})
-            for item in tree["members"]
-        ]
+        members = [Member(**{**item, "finding": _finding(item["finding"])}) for item in tree["members"]]
         keyed = {key_of(member.finding): member for member in members}
         check, subject, reason = tree["root"]
         return Incident(
@@ -220,9 +207,7 @@ def rank(severity: str) -> int:
 
 
 def _members_plain(member: Member) -> dict[str, Any]:
-    return {
-        item.name: getattr(member, item.name) for item in dataclasses.fields(member)
-    }
+    return {item.name: getattr(member, item.name) for item in dataclasses.fields(member)}
 
 
 def _finding_plain(finding: Finding) -> dict[str, Any]:
@@ -234,8 +219,5 @@ def _finding_plain(finding: Finding) -> dict[str, Any]:
 
 
 def _finding(tree: dict[str, Any]) -> Finding:
-    numbers = {
-        name: math.nan if tree[name] is None else tree[name]
-        for name in ("value", "threshold")
-    }
+    numbers = {name: math.nan if tree[name] is None else tree[name] for name in ("value", "threshold")}
     return Finding(**{**tree, **numbers, "explains": tuple(tree["explains"])})

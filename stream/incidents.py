@@ -81,18 +81,10 @@ class Incidents:
         self, stream: str, check: str, subject: str, finding: Finding | None, now: Clock
     ) -> list[Transition]:
         """Take what a rule on ticks says: its finding while it holds, None when it does not. It ends at once."""
-        transitions = (
-            []
-            if finding is None
-            else self._take([finding], finding.onset_ms, True, now)
-        )
+        transitions = [] if finding is None else self._take([finding], finding.onset_ms, True, now)
         for incident in self._of(stream):
-            if incident.clear_live(
-                check, subject, None if finding is None else finding.reason
-            ):
-                transitions += self._resolve_if_over(
-                    incident, now.event_ms, "It is over.", now
-                )
+            if incident.clear_live(check, subject, None if finding is None else finding.reason):
+                transitions += self._resolve_if_over(incident, now.event_ms, "It is over.", now)
         return transitions
 
     def observe_tick(self, now: Clock) -> list[Transition]:
@@ -103,10 +95,7 @@ class Incidents:
         """
         transitions = []
         for incident in self._open.values():
-            if (
-                incident.paged_ms is not None
-                and now.wall_ms - incident.paged_ms >= PAGE_MS
-            ):
+            if incident.paged_ms is not None and now.wall_ms - incident.paged_ms >= PAGE_MS:
                 incident.severity, incident.paged_ms = "ticket", None
                 transitions.append(
                     _move(
@@ -122,17 +111,8 @@ class Incidents:
         """Go on under another plan. Incidents of streams that it does not watch any more are resolved."""
         self._plan = plan
         watched = {stream.name for stream in plan.streams}
-        gone = [
-            incident
-            for incident in self._open.values()
-            if incident.stream not in watched
-        ]
-        return [
-            self._resolve(
-                incident, now.event_ms, "Its stream is not watched any more.", now
-            )
-            for incident in gone
-        ]
+        gone = [incident for incident in self._open.values() if incident.stream not in watched]
+        return [self._resolve(incident, now.event_ms, "Its stream is not watched any more.", now) for incident in gone]
 
     def open(self) -> list[Incident]:
         """Return the open incidents, oldest first. They go on changing; callers only read them."""
@@ -140,20 +120,13 @@ class Incidents:
 
     def latest(self) -> list[Transition]:
         """Return the newest transition of every open and recently closed incident, with its newest numbers."""
-        return [
-            incident.copy()
-            for incident in (*self._open.values(), *self._closed.values())
-        ]
+        return [incident.copy() for incident in (*self._open.values(), *self._closed.values())]
 
     def expired(self, now: Clock) -> list[str]:
         """Return the fingerprints over for 7 days, once: their keys in ``alerts.state`` may be deleted."""
         beyond = len(self._retired) - MAX_RETIRED
         oldest_first = enumerate(self._retired.items())
-        done = [
-            name
-            for order, (name, over_ms) in oldest_first
-            if order < beyond or now.wall_ms - over_ms >= RETAIN_MS
-        ]
+        done = [name for order, (name, over_ms) in oldest_first if order < beyond or now.wall_ms - over_ms >= RETAIN_MS]
         for name in done:
             del self._retired[name]
         return done
@@ -171,20 +144,13 @@ class Incidents:
 
     def restore(self, tree: dict[str, Any]) -> None:
         """Go on from what `state` returned, as if nothing had happened."""
-        self._open = {
-            incident.id: incident for incident in map(Incident.from_dict, tree["open"])
-        }
-        self._closed = {
-            incident.fingerprint: incident
-            for incident in map(Incident.from_dict, tree["closed"])
-        }
+        self._open = {incident.id: incident for incident in map(Incident.from_dict, tree["open"])}
+        self._closed = {incident.fingerprint: incident for incident in map(Incident.from_dict, tree["closed"])}
         self._retired = dict(tree["retired"])
         self._overflows, self._overflowing = tree["overflows"], tree["overflowing"]
         self.suppressed = tree["suppressed"]
 
-    def _take(
-        self, findings: Iterable[Finding], begin: int, live: bool, now: Clock
-    ) -> list[Transition]:
+    def _take(self, findings: Iterable[Finding], begin: int, live: bool, now: Clock) -> list[Transition]:
         """Give every finding a home; one transition for each incident that has news."""
         news: dict[str, tuple[Incident, list[Finding]]] = {}
         opened: dict[str, str] = {}
@@ -197,21 +163,21 @@ class Incidents:
                 continue
             if incident is None:
                 incident = self._opening(finding, begin, now)
-                opened[incident.id] = (
-                    "It began." if incident.openings == 1 else "It came back."
-                )
+                opened[incident.id] = "It began." if incident.openings == 1 else "It came back."
             if incident.add(finding, live, day, now.wall_ms):
                 news.setdefault(incident.id, (incident, []))[1].append(finding)
         transitions = []
         for name, (incident, found) in news.items():
             status = "firing" if name in opened else "updated"
-            transitions.append(
-                _move(incident, status, opened.get(name) or _new(found), now)
-            )
+            transitions.append(_move(incident, status, opened.get(name) or _new(found), now))
         return transitions + suppressed
 
     def _home(self, finding: Finding) -> Incident | None:
-        """Return the open incident that the finding belongs to: its own, its cause's, or the nearest in time."""
+        """Return the open incident that the finding belongs to: its own, its cause's, or the nearest in time.
+
+        A rule does not join a statistic's incident for being near: a page would hide behind a drift, and stay open until
+        the end of its quiet day.
+        """
         key, name = key_of(finding), fingerprint(self._plan.app, finding)
         near: list[tuple[int, int, Incident]] = []
         for order, incident in enumerate(self._of(finding.stream)):
@@ -221,7 +187,7 @@ class Incidents:
             distance = abs(finding.onset_ms - incident.onset_ms)
             if _explains(incident, finding):
                 near.append((-1, order, incident))
-            elif distance <= NEAR_PANES * self._plan.pane_ms:
+            elif distance <= NEAR_PANES * self._plan.pane_ms and incident.finding.statistical <= finding.statistical:
                 near.append((distance, order, incident))
         return min(near)[2] if near else None
 
@@ -230,10 +196,7 @@ class Incidents:
         name = fingerprint(self._plan.app, finding)
         incident = self._closed.pop(name, None)
         self._retired.pop(name, None)
-        if (
-            incident is None
-            or begin - (incident.resolved_ms or 0) > REOPEN_PANES * self._plan.pane_ms
-        ):
+        if incident is None or begin - (incident.resolved_ms or 0) > REOPEN_PANES * self._plan.pane_ms:
             incident = _blank(name, finding, begin, now)
         else:
             incident.root, incident.onset_ms = key_of(finding), finding.onset_ms
@@ -247,9 +210,7 @@ class Incidents:
         self._open[incident.id] = incident
         return incident
 
-    def _suppress(
-        self, finding: Finding, begin: int, live: bool, now: Clock
-    ) -> list[Transition]:
+    def _suppress(self, finding: Finding, begin: int, live: bool, now: Clock) -> list[Transition]:
         """Count a finding for which there is no room; the first of an overflow is said, under a fingerprint of its own."""
         self.suppressed += 1
         if self._overflowing:
@@ -258,19 +219,17 @@ class Incidents:
         incident = _blank(name, finding, begin, now)
         incident.add(finding, live, 0, now.wall_ms)
         incident.status, incident.seq = "suppressed", self._overflows
-        incident.why = f"{MAX_OPEN} incidents are open: this one and further ones are counted, not reported, until some end."
+        incident.why = (
+            f"{MAX_OPEN} incidents are open: this one and further ones are counted, not reported, until some end."
+        )
         self._overflowing, self._overflows = True, self._overflows + 1
         self._retire(name, now)
         return [incident]
 
-    def _resolve_if_over(
-        self, incident: Incident, over_ms: int, why: str, now: Clock
-    ) -> list[Transition]:
+    def _resolve_if_over(self, incident: Incident, over_ms: int, why: str, now: Clock) -> list[Transition]:
         return [] if incident.holds else [self._resolve(incident, over_ms, why, now)]
 
-    def _resolve(
-        self, incident: Incident, over_ms: int, why: str, now: Clock
-    ) -> Transition:
+    def _resolve(self, incident: Incident, over_ms: int, why: str, now: Clock) -> Transition:
         del self._open[incident.id]
         incident.resolved_ms = max(over_ms, incident.onset_ms)
         self._closed[incident.fingerprint] = incident
@@ -288,17 +247,13 @@ class Incidents:
         """Drop closed incidents of a stream that are too old to come back."""
         horizon = begin - REOPEN_PANES * self._plan.pane_ms
         old = [
-            name
-            for name, item in self._closed.items()
-            if item.stream == stream and (item.resolved_ms or 0) < horizon
+            name for name, item in self._closed.items() if item.stream == stream and (item.resolved_ms or 0) < horizon
         ]
         for name in old:
             del self._closed[name]
 
     def _of(self, stream: str) -> list[Incident]:
-        return [
-            incident for incident in self._open.values() if incident.stream == stream
-        ]
+        return [incident for incident in self._open.values() if incident.stream == stream]
 
     def _day(self, event_ms: int) -> int:
         return local_time(event_ms, self._plan.timezone).toordinal()
@@ -316,9 +271,7 @@ def fingerprint(app: str, finding: Finding) -> str:
 def local_time(event_ms: int, timezone: str) -> datetime:
     """Return an event time as local time; what lies outside the calendar (year 1 to 9999) becomes its first or last day."""
     bounded = min(max(event_ms, -62_135_510_400_000), 253_402_214_400_000)
-    return (
-        datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bounded)
-    ).astimezone(ZoneInfo(timezone))
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bounded)).astimezone(ZoneInfo(timezone))
 
 
 def _precedence(finding: Finding) -> tuple[int, bool, int, str, str]:
@@ -366,8 +319,6 @@ def _move(incident: Incident, status: str, why: str, now: Clock) -> Transition:
 
 def _new(findings: list[Finding]) -> str:
     """Name what is new, at most five of it."""
-    named = list(
-        dict.fromkeys(f"{finding.check} of {finding.subject}" for finding in findings)
-    )
+    named = list(dict.fromkeys(f"{finding.check}/{finding.subject}" for finding in findings))
     more = f" and {len(named) - 5} more" if len(named) > 5 else ""
     return f"New evidence: {', '.join(named[:5])}{more}."
