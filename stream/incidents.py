@@ -27,6 +27,7 @@ NEAR_PANES = 3
 REOPEN_PANES = 10
 PAGE_MS = 24 * 3_600_000
 RETAIN_MS = 7 * 24 * 3_600_000
+NAMED_MS = 6 * 3_600_000
 MAX_OPEN = 500
 MAX_RETIRED = 10_000
 
@@ -93,17 +94,13 @@ class Incidents:
         The age is that of the wall clock on the ledger's ticks. If that clock is set forward by a day a page becomes a
         ticket early; nothing is lost by it.
         """
+        self._drop_retired(now)
         transitions = []
         for incident in self._open.values():
             if incident.paged_ms is not None and now.wall_ms - incident.paged_ms >= PAGE_MS:
                 incident.severity, incident.paged_ms = "ticket", None
                 transitions.append(
-                    _move(
-                        incident,
-                        "updated",
-                        "It has been open for 24 hours and goes on as a ticket.",
-                        now,
-                    )
+                    _move(incident, "updated", "It has been open for 24 hours and goes on as a ticket.", now)
                 )
         return transitions
 
@@ -123,13 +120,12 @@ class Incidents:
         return [incident.copy() for incident in (*self._open.values(), *self._closed.values())]
 
     def expired(self, now: Clock) -> list[str]:
-        """Return the fingerprints over for 7 days, once: their keys in ``alerts.state`` may be deleted."""
-        beyond = len(self._retired) - MAX_RETIRED
-        oldest_first = enumerate(self._retired.items())
-        done = [name for order, (name, over_ms) in oldest_first if order < beyond or now.wall_ms - over_ms >= RETAIN_MS]
-        for name in done:
-            del self._retired[name]
-        return done
+        """Return the fingerprints over for 7 days: their keys in ``alerts.state`` may be deleted.
+
+        They are named for 6 hours more, because a question must not change the state, and a tombstone may get lost in a
+        crash. Writing one again does no harm.
+        """
+        return [name for name, over_ms in self._retired.items() if now.wall_ms - over_ms >= RETAIN_MS]
 
     def state(self) -> dict[str, Any]:
         """Return everything as plain JSON."""
@@ -242,6 +238,14 @@ class Incidents:
     def _retire(self, name: str, now: Clock) -> None:
         self._retired.pop(name, None)
         self._retired[name] = now.wall_ms
+
+    def _drop_retired(self, now: Clock) -> None:
+        """Drop what has been named long enough, and the oldest beyond the bound (its key then stays, as resolved)."""
+        while self._retired:
+            name, over_ms = next(iter(self._retired.items()))
+            if len(self._retired) <= MAX_RETIRED and now.wall_ms - over_ms < RETAIN_MS + NAMED_MS:
+                return
+            del self._retired[name]
 
     def _forget(self, stream: str, begin: int) -> None:
         """Drop closed incidents of a stream that are too old to come back."""

@@ -4,7 +4,7 @@ import math
 
 from stream.findings import Finding
 from stream.incident import MAX_MEMBERS
-from stream.incidents import MAX_OPEN, RETAIN_MS, Clock, Incident, Incidents, local_time
+from stream.incidents import MAX_OPEN, NAMED_MS, RETAIN_MS, Clock, Incident, Incidents, local_time
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
 
 MINUTE = 60_000
@@ -162,7 +162,10 @@ def test_keys_expire_7_days_after_the_end_unless_it_came_back() -> None:
     assert incidents.expired(at(0, RETAIN_MS - 1)) == []
     observe(incidents, 8, near(8, "missing", "amount"))
     assert incidents.expired(at(0, RETAIN_MS)) == [names[1]]
-    assert incidents.expired(at(0, RETAIN_MS)) == []
+    incidents.observe_tick(at(0, RETAIN_MS + NAMED_MS - 1))
+    assert incidents.expired(at(0, RETAIN_MS + NAMED_MS)) == [names[1]]
+    incidents.observe_tick(at(0, RETAIN_MS + NAMED_MS))
+    assert incidents.expired(at(0, RETAIN_MS + NAMED_MS)) == []
 
 
 def test_closed_incidents_are_forgotten_when_they_cannot_come_back() -> None:
