@@ -118,8 +118,7 @@ class Incident:
         if member is None and len(self.members) >= MAX_MEMBERS:
             self.full = True
             return False
-        named = any(key[:2] == known[:2] for known in self.members)
-        news = member is None and not (named and finding.statistical)
+        news = member is None and not (finding.statistical and any(key[:2] == known[:2] for known in self.members))
         worse = member is None or rank(finding.severity) > rank(member.severity)
         peak = finding.severity if member is None or worse else member.severity
         self.members[key] = Member(finding, live, peak, bad_day=day)
