@@ -73,10 +73,10 @@ INCIDENT = _gauge(
 )
 INCIDENT_INFO = _gauge(
     "incident_info",
-    ("model", "check", "subject", "incident", "owner_team"),
+    ("model", "check", "subject", "reason", "incident", "owner_team"),
     "1",
     "max",
-    "Id and owner of an open incident.",
+    "Reason, id and owner of an open incident.",
 )
 HEARTBEAT = _gauge(
     "heartbeat_timestamp_seconds",
@@ -116,7 +116,11 @@ LEDGER_DROPPED = _counter(
 )
 TICK = _gauge("ledger_tick_timestamp_seconds", (), "s", "max", "Wall clock of the last accepted tick of the ledger.")
 CHECKPOINT = _gauge(
-    "checkpoint_last_success_timestamp_seconds", (), "s", "max", "Wall clock of the last stored checkpoint."
+    "checkpoint_last_success_timestamp_seconds",
+    (),
+    "s",
+    "max",
+    "Wall clock of the last stored checkpoint; 0 before the first.",
 )
 PUBLISH_LAG = _gauge(
     "publish_lag_records", (), "records", "max", "Ledger records judged whose outputs are not acknowledged."
@@ -144,7 +148,7 @@ REJECTED = _counter(
 AFTER_CLOSE = _counter(
     "records_after_close", ("stream",), "records", "max", "Records that came for a pane already closed."
 )
-PANES = _counter("panes_closed", ("stream", "kind"), "panes", "max", "Closed panes: complete, partial or history.")
+PANES = _counter("panes_closed", ("kind",), "panes", "max", "Closed panes: complete, partial or history.")
 WATERMARK = _gauge(
     "watermark_timestamp_seconds", ("stream",), "s", "max", "Event time up to which the stream is complete."
 )

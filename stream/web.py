@@ -61,7 +61,7 @@ async def serve(
     if not insecure and not _is_loopback(host):
         raise ValueError(
             f"web host must be a loopback address, got {host!r}: the pages have neither TLS nor a password. "
-            "Put a proxy in front, or say that the network is closed (--web.insecure)"
+            "Put a proxy in front, or say in the configuration that the network is closed (web: {insecure: true})"
         )
     page = Page(registry)
 

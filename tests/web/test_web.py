@@ -124,7 +124,7 @@ def test_every_answer_forbids_what_browsers_might_do_with_it(path: str, status: 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "monitor.example.org"])
 def test_an_address_that_others_reach_is_refused(host: str) -> None:
-    with pytest.raises(ValueError, match=f"web host must be a loopback address, got '{host}': .*--web.insecure"):
+    with pytest.raises(ValueError, match=f"web host must be a loopback address, got '{host}': .*insecure: true"):
         asyncio.run(serve(Registry(), State(), host=host, port=0))
 
 
