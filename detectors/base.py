@@ -33,6 +33,9 @@ class Status(IntEnum):
     DRIFT = 3
 
 
+WARMING_UP, STABLE, DRIFT = np.int8(Status.WARMING_UP), np.int8(Status.STABLE), np.int8(Status.DRIFT)
+
+
 class Detector(ABC):
     """Watches K streams at once.
 
@@ -120,7 +123,7 @@ class Detector(ABC):
         self.threshold[rows] = threshold
         self.drift_detected[rows] = wrong
         self.reason[rows] = np.where(wrong, reason, 0)
-        self.status[rows] = np.where(wrong, Status.DRIFT, np.where(armed, Status.STABLE, Status.WARMING_UP))
+        self.status[rows] = np.where(wrong, DRIFT, np.where(armed, STABLE, WARMING_UP))
 
     def state(self) -> State:
         """Return a copy of the whole memory; the first axis of every array is the stream."""

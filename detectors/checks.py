@@ -31,6 +31,8 @@ ROWS = (0, 1, 2)
 PANES = 300
 STATIONARY_STREAMS = 60
 STATIONARY_PANES = 600
+OUTPUTS = np.dtype("f8,f8,?,i1,i1")
+OUTPUTS.names = ("statistic", "threshold", "drift_detected", "status", "reason")
 POISON = (np.nan, np.inf, -np.inf)
 CLOCKS = {"time", "datetime", "random", "secrets", "uuid", "os", "monotonic", "perf_counter"}
 
@@ -116,10 +118,8 @@ def check_outputs_have_their_shapes(factory: Factory, make_input: MakeInput) -> 
         _require(answer is None, f"update returns None, not {answer!r}")
         for name, dtype in dtypes.items():
             array = getattr(detector, name)
-            _require(
-                isinstance(array, np.ndarray) and array.shape == (len(ROWS),) and array.dtype == np.dtype(dtype),
-                f"'{name}' must be {np.dtype(dtype)}[{len(ROWS)}], got {array!r}",
-            )
+            if not (isinstance(array, np.ndarray) and array.shape == (len(ROWS),) and array.dtype == dtype):
+                _require(False, f"'{name}' must be {dtype}[{len(ROWS)}], got {array!r}")
         _require(not np.isnan(detector.threshold).any(), "the threshold is never NaN; inf means that nothing can alarm")
         _require(set(detector.status.tolist()) <= set(Status), "status is one of Status")
         reasons = detector.reason.astype(int)
@@ -151,7 +151,8 @@ def check_no_clock_or_global_random(factory: Factory, make_input: MakeInput) -> 
                     not used, f"{owner.__name__}.{function.__name__} uses {sorted(used)}; time and chance are arguments"
                 )
     before = pickle.dumps(np.random.get_state())
-    first, panes = _run(detector, _input(make_input, gross=True)), _input(make_input, gross=True)
+    panes = _input(make_input, gross=True)
+    first = _run(detector, panes)
     _require(pickle.dumps(np.random.get_state()) == before, "the global random generator was used")
     _same(first, _run(factory(ROWS), panes), "a second run over the same input")
 
@@ -161,13 +162,15 @@ def check_input_is_neither_changed_nor_kept(factory: Factory, make_input: MakeIn
     panes = _input(make_input, gross=True)
     expected = _run(factory(ROWS), panes)
     detector = factory(ROWS)
-    for position, (x, n, t) in enumerate(_steps(panes)):
+    actual = []
+    for x, n, t in _steps(panes):
         lent_x, lent_n = x.copy(), n.copy()
         detector.update(lent_x, lent_n, t)
         _require(np.array_equal(lent_x, x) and np.array_equal(lent_n, n), "update changed its input")
         lent_x[...] = 0
         lent_n[...] = 0
-        _same([expected[position]], [_outputs(detector)], f"pane {position} after the caller reused its arrays")
+        actual.append(_outputs(detector))
+    _same(expected, _stack(actual), "after the caller reused its arrays")
 
 
 def check_streams_are_independent(factory: Factory, make_input: MakeInput) -> None:
@@ -176,36 +179,35 @@ def check_streams_are_independent(factory: Factory, make_input: MakeInput) -> No
     together = _run(factory(ROWS), panes)
     for position, row in enumerate(ROWS):
         alone = _run(factory([row]), panes.take([position]))
-        _same([step[[position]] for step in together], alone, f"stream {row} alone")
+        _same(together[:, [position]], alone, f"stream {row} alone")
 
 
 def check_state_is_a_copy_by_stream(factory: Factory, make_input: MakeInput) -> None:
     """State is a dict of arrays with K as first axis, and a copy: writing into it changes nothing."""
-    panes = _input(make_input, gross=True)
-    expected = _run(factory(ROWS), panes)
-    detector = factory(ROWS)
-    for position, (x, n, t) in enumerate(_steps(panes)):
+
+    def scribble(detector: Detector) -> Detector:
         for name, array in detector.state().items():
             _require(
                 isinstance(array, np.ndarray) and array.shape[:1] == (len(ROWS),),
                 f"state '{name}' must be an array with K={len(ROWS)} as first axis",
             )
             array[...] = 1
-        detector.update(x, n, t)
-        _same([expected[position]], [_outputs(detector)], f"pane {position} after writing into state()")
+        return detector
+
+    panes = _input(make_input, gross=True)
+    _same(_run(factory(ROWS), panes), _run(factory(ROWS), panes, scribble), "after writing into state()")
 
 
 def check_restore_anywhere_changes_nothing(factory: Factory, make_input: MakeInput) -> None:
     """A detector replaced by a restored one before every single pane gives the same as one that lives on."""
-    panes = _input(make_input, gross=True)
-    expected = _run(factory(ROWS), panes)
-    detector = factory(ROWS)
-    for position, (x, n, t) in enumerate(_steps(panes)):
+
+    def replaced(detector: Detector) -> Detector:
         restored = factory(ROWS)
         restored.restore(detector.state())
-        detector = restored
-        detector.update(x, n, t)
-        _same([expected[position]], [_outputs(detector)], f"pane {position} after restore")
+        return restored
+
+    panes = _input(make_input, gross=True)
+    _same(_run(factory(ROWS), panes), _run(factory(ROWS), panes, replaced), "restored before every pane")
 
 
 def check_carry_keeps_streams(factory: Factory, make_input: MakeInput) -> None:
@@ -221,8 +223,8 @@ def check_carry_keeps_streams(factory: Factory, make_input: MakeInput) -> None:
     moved = factory([2, 0, 0])
     moved.restore(type(old).carry(old.state(), [2, -1, 0], moved.state()))
     actual = _run(moved, second)
-    _same([step[[2, 0]] for step in expected], [step[[0, 2]] for step in actual], "streams that were carried")
-    _same(new, [step[[1]] for step in actual], "the stream that was added")
+    _same(expected[:, [2, 0]], actual[:, [0, 2]], "streams that were carried")
+    _same(new, actual[:, [1]], "the stream that was added")
 
 
 def check_non_finite_input_is_harmless(factory: Factory, make_input: MakeInput) -> None:
@@ -240,23 +242,23 @@ def check_empty_pane_says_nothing(factory: Factory, make_input: MakeInput) -> No
 
 def check_memory_is_bounded(factory: Factory, make_input: MakeInput) -> None:
     """Twice as many panes do not need noticeably more memory (a window may grow with the logarithm)."""
-    panes = _input(make_input, gross=False, panes=4 * PANES)
+    panes = _input(make_input, gross=False, panes=2 * PANES)
     detector = factory(ROWS)
     sizes = []
     for position, (x, n, t) in enumerate(_steps(panes)):
         detector.update(x, n, t)
-        if position + 1 in (2 * PANES, 4 * PANES):
+        if position + 1 in (PANES, 2 * PANES):
             sizes.append(len(pickle.dumps(detector)))
     _require(
         sizes[1] <= 1.2 * sizes[0] + 512,
-        f"{sizes[0]} bytes after {2 * PANES} panes became {sizes[1]} after {4 * PANES}, more than the logarithm allows",
+        f"{sizes[0]} bytes after {PANES} panes became {sizes[1]} after {2 * PANES}, more than the logarithm allows",
     )
 
 
 def check_gross_change_is_found(factory: Factory, make_input: MakeInput) -> None:
     """In every stream a gross change is found after its onset, and not before."""
     panes = _input(make_input, gross=True)
-    alarms = np.array([step["drift_detected"] for step in _run(factory(ROWS), panes)])
+    alarms = _run(factory(ROWS), panes)["drift_detected"]
     _require(not alarms[: panes.onset].any(), "an alarm before anything had changed")
     missed = np.flatnonzero(~alarms[panes.onset :].any(axis=0))
     _require(not missed.size, f"streams {missed.tolist()} missed a gross change")
@@ -267,7 +269,7 @@ def check_stated_false_alarm_rate_holds(factory: Factory, make_input: MakeInput)
     rows = [ROWS[i % len(ROWS)] for i in range(STATIONARY_STREAMS)]
     panes = make_input(np.random.default_rng(2), rows, STATIONARY_PANES, False)
     detector = factory(rows)
-    alarms = int(sum(step["drift_detected"].sum() for step in _run(detector, panes)))
+    alarms = int(_run(detector, panes)["drift_detected"].sum())
     allowed = poisson.ppf(0.9999, detector.FALSE_ALARMS * panes.n.size)
     _require(
         alarms <= allowed, f"{alarms} alarms in {panes.n.size} clean updates; {detector.FALSE_ALARMS} allows {allowed}"
@@ -288,41 +290,46 @@ def _steps(panes: Panes) -> Iterator[tuple[NDArray[Any], Ints, int]]:
 
 def _outputs(detector: Detector) -> NDArray[Any]:
     """Return what a detector says now, as one record per stream."""
-    names = ("statistic", "threshold", "drift_detected", "status", "reason")
-    columns = [np.asarray(getattr(detector, name)) for name in names]
-    record = np.empty(len(columns[0]), [(name, column.dtype) for name, column in zip(names, columns, strict=True)])
-    for name, column in zip(names, columns, strict=True):
-        record[name] = column
+    record = np.empty(detector.k, OUTPUTS)
+    for name in OUTPUTS.names or ():
+        record[name] = getattr(detector, name)
     return record
 
 
-def _run(detector: Detector, panes: Panes) -> list[NDArray[Any]]:
+def _run(
+    detector: Detector, panes: Panes, between: Callable[[Detector], Detector] = lambda detector: detector
+) -> NDArray[Any]:
+    """Return what a detector said, as records [T, K]; ``between`` may replace it before every pane."""
     said = []
     for x, n, t in _steps(panes):
+        detector = between(detector)
         detector.update(x, n, t)
         said.append(_outputs(detector))
-    return said
+    return _stack(said)
+
+
+def _stack(said: list[NDArray[Any]]) -> NDArray[Any]:
+    """As numpy.stack, which is slow for records."""
+    return np.frombuffer(b"".join(step.tobytes() for step in said), OUTPUTS).reshape(len(said), -1)
 
 
 def _interleave(
     factory: Factory, panes: Panes, spoil: Callable[[NDArray[Any], Ints, int], tuple[NDArray[Any], Ints]]
 ) -> None:
     """Put a useless pane before every pane: it must leave no trace but its count."""
-    expected = _run(factory(ROWS), panes)
     detector = factory(ROWS)
+    before, spoilt, after = [], [], []
     for position, (x, n, t) in enumerate(_steps(panes)):
-        before, ignored = _outputs(detector), detector.ignored.copy()
+        before.append(_outputs(detector))
         detector.update(*spoil(x, n, position), t)
-        after = _outputs(detector)
-        _require(not after["drift_detected"].any(), f"alarm at a pane that says nothing, before pane {position}")
-        for name in ("statistic", "threshold", "status"):
-            _require(
-                np.array_equal(before[name], after[name]),
-                f"'{name}' went from {before[name]} to {after[name]} at a pane that says nothing",
-            )
-        _require((detector.ignored == ignored + 1).all(), "a pane that says nothing is counted in 'ignored'")
+        spoilt.append(_outputs(detector))
+        _require(bool((detector.ignored == position + 1).all()), "a pane that says nothing is counted in 'ignored'")
         detector.update(x, n, t)
-        _same([expected[position]], [_outputs(detector)], f"pane {position} after a pane that says nothing")
+        after.append(_outputs(detector))
+    _require(not _stack(spoilt)["drift_detected"].any(), "a pane that says nothing raised an alarm")
+    for name in ("statistic", "threshold", "status"):
+        _same(_stack(before)[name], _stack(spoilt)[name], f"'{name}' at a pane that says nothing")
+    _same(_run(factory(ROWS), panes), _stack(after), "with a pane that says nothing before every pane")
 
 
 def _names(code: CodeType) -> set[str]:
@@ -331,9 +338,11 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def _same(expected: Sequence[NDArray[Any]], actual: Sequence[NDArray[Any]], what: str) -> None:
-    for position, (left, right) in enumerate(zip(expected, actual, strict=True)):
-        _require(left.tobytes() == right.tobytes(), f"{what}: expected {left}, got {right} at step {position}")
+def _same(expected: NDArray[Any], actual: NDArray[Any], what: str) -> None:
+    """Require equality to the bit, so that a NaN equals itself."""
+    if expected.tobytes() != actual.tobytes():
+        step = next(i for i in range(len(expected)) if expected[i].tobytes() != actual[i].tobytes())
+        _require(False, f"{what}: expected {expected[step]}, got {actual[step]} at step {step}")
 
 
 def _require(condition: bool | np.bool_, message: str) -> None:
