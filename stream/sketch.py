@@ -55,10 +55,15 @@ class Sketch:
 
     @property
     def size(self) -> int:
-        """Return the number of table rows held, which is what a sketch costs in an entry."""
+        """Return the number of table rows held, which is what a sketch costs in an entry; less after `compact`."""
         return sum(
             numbers.rows + len(strings.counts) for numbers, strings in zip(self._numbers, self._strings, strict=True)
         )
+
+    def compact(self) -> None:
+        """Add equal numbers up now; otherwise it is done now and then, and when the sketch is read."""
+        for numbers in self._numbers:
+            numbers.compact()
 
     def add_numbers(self, i: int, values: NDArray[np.float64]) -> None:
         """Count finite numbers of field ``i``."""
@@ -144,17 +149,17 @@ class _Numbers:
         self._append(_ordered(values), np.ones(len(values), np.int64), whole, self.bits)
 
     def merge(self, other: _Numbers) -> None:
-        other._compact()
+        other.compact()
         self._append(other._keys[0], other._counts[0], self.whole and other.whole, other.bits)
 
     def table(self) -> tuple[NDArray[np.float64], Ints]:
-        self._compact()
+        self.compact()
         fill = (1 << (_EXACT_BITS - self.bits)) - 1
         keys = self._keys[0]
         return _numbers(np.where(keys < 0, keys | fill, keys)), self._counts[0].copy()
 
     def to_dict(self) -> dict[str, Any]:
-        self._compact()
+        self.compact()
         keys = self._keys[0] >> (_EXACT_BITS - self.bits)
         return {
             "bits": self.bits,
@@ -181,9 +186,9 @@ class _Numbers:
         self._counts.append(counts)
         self.rows += len(keys)
         if self.rows > 2 * MAX_NUMBERS:  # sorting at every call would cost more than all the rest of a tap
-            self._compact()
+            self.compact()
 
-    def _compact(self) -> None:
+    def compact(self) -> None:
         keys, counts = np.concatenate(self._keys), np.concatenate(self._counts)
         while True:
             keys, counts = _add_up(keys & -(1 << (_EXACT_BITS - self.bits)), counts)
@@ -240,7 +245,7 @@ class _Strings:
         counts = dict(zip(tree["hashes"].tolist(), tree["counts"].tolist(), strict=True))
         strings.add(
             counts,
-            {key: text for key, text in tree["texts"]},
+            dict(tree["texts"]),
             tree["n"],
             tree["saturated"],
         )
