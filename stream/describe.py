@@ -1,4 +1,4 @@
-"""Sentences for people: what a finding says at 3 a.m. Plain words, the user's names, both numbers, no value of a single record."""
+"""Sentences for people at 3 a.m.: plain words, the user's names, both numbers, no value of a single record."""
 
 from __future__ import annotations
 
@@ -60,25 +60,28 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "out_of_range": lambda f: f"{f.subject} is outside its stated range in " + _shares("values")(f),
     "constant": lambda f: f"{f.subject} stopped varying: all {f.n} values are equal",
     "stuck": lambda f: f"{f.subject} repeats exactly the same values pane after pane ({f.n} values)",
-    "stale_share": lambda f: f"{f.subject} is older than its stated maximum age in " + _shares("values")(f),
+    "stale_values": lambda f: f"{f.subject} is older than its stated maximum age in " + _shares("values")(f),
     "stale": lambda f: f"the newest event of {f.subject} is {span(f.value)} old; the limit is {span(f.threshold)}",
     "silent": lambda f: f"{f.subject} has sent nothing for {span(f.value)}; the limit is {span(f.threshold)}{f.extra}",
     "dropped": lambda f: f"{f.subject} fell to {f.value:.0f} records in a pane; the lower limit is {f.threshold:.0f}",
     "burst": lambda f: f"{f.subject} rose to {f.value:.0f} records in a pane; the upper limit is {f.threshold:.0f}",
-    "unreadable": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records could not be read{f.extra}",
-    "late_share": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records came too late to be counted{f.extra}",
+    "rejected": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records could not be read{f.extra}",
+    "late": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records came too late to be counted{f.extra}",
     "lost": lambda f: f"{f.subject}: retention deleted {f.n} records before they were read{f.extra}",
     "recreated": lambda f: f"{f.subject}: the topic was deleted and created again{f.extra}",
-    "distance": lambda f: (
-        f"{f.subject} is distributed differently: distance {f.value:.3f} over {f.n} values; the limit is {f.threshold:.3f}"
-        f"{f.extra}"
+    "distribution": lambda f: (
+        f"{f.subject} is distributed differently: distance {f.value:.2f} over {f.n} values; "
+        f"the limit is {f.threshold:.2f}{f.extra}"
     ),
-    "adwin": lambda f: f"the level of {f.subject} changed by {abs(f.value):.1f} normal deviations{f.extra}",
+    "mean_changed": lambda f: f"the level of {f.subject} changed by {abs(f.value):.1f} normal deviations{f.extra}",
     "new_version": lambda f: f"model version {f.subject} appeared in {f.n} records",
     "new_configuration": lambda f: f"another configuration is in force{f.extra}",
     "score_shift": lambda f: (
-        f"model version {f.subject} scores differently from the others: distance {f.value:.3f} over {f.n} records; the "
-        f"limit is {f.threshold:.3f}{f.extra}"
+        f"model version {f.subject} scores differently from the others: distance {f.value:.2f}; the limit is {f.threshold:.2f}"
+    ),
+    "score_shift_to_reference": lambda f: (
+        f"model version {f.subject}, alone, scores differently from the reference: distance {f.value:.2f}; "
+        f"the limit is {f.threshold:.2f}"
     ),
 }
 REASONS = frozenset(_SENTENCES)

@@ -61,7 +61,6 @@ class Judge:
         self.reference: dict[str, Any] = {}
         self.watches: dict[str, Watch] = {}
         self.incidents: Incidents | None = None
-        self.panes_closed = {"complete": 0, "partial": 0, "history": 0}
 
     def apply(self, offset: int, header: dict[str, Any], body: Any, blobs: Blobs) -> Outputs:
         """Fold one ledger record.
@@ -107,7 +106,7 @@ class Judge:
         for pane in watch.panes.close(mark, sections, watch.section):
             header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
             outputs.append(self._message("panes", f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
-            self.panes_closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
+            watch.closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
             self._judge(watch, pane, outputs)
 
     def _judge(self, watch: Watch, pane: ClosedPane, outputs: Outputs) -> None:
@@ -115,11 +114,13 @@ class Judge:
         if pane.partial:
             return
         watch.keep(pane)
-        findings, unjudged = watch.bank.judge(pane)
-        findings += watch.news(pane)
+        verdict = watch.bank.judge(pane)
+        findings = [*verdict.findings, *watch.news(pane)]
         if pane.history:
             return
-        self._emit(self._board.observe_pane(watch.plan.name, pane.index, findings, unjudged, self._now(watch)), outputs)
+        self._emit(
+            self._board.observe_pane(watch.plan.name, pane.index, findings, verdict.unjudged, self._now(watch)), outputs
+        )
 
     def _tick(self, elapsed_ms: int, outputs: Outputs) -> None:
         for watch in self.watches.values():
@@ -156,9 +157,9 @@ class Judge:
         same_panes = before is not None and before.plan.pane_ms == plan.pane_ms
         for item in plan.streams:
             section = self.layout.sections[item.name]
-            watch = self.watches.get(item.name)
-            if same_panes and watch is not None and watch.plan == item:
-                watch.adopt(section)
+            known = self.watches.get(item.name)
+            if same_panes and known is not None and known.plan == item:
+                known.adopt(section)
             else:
                 self.watches[item.name] = Watch(item, section, plan.pane_ms)
                 self.watches[item.name].bank.set_reference(self.reference.get(item.name))
@@ -273,7 +274,6 @@ class Judge:
             "layouts": list(self.layouts),
             "watches": {name: watch.state() for name, watch in self.watches.items()},
             "incidents": None if self.incidents is None else self.incidents.state(),
-            "panes_closed": dict(self.panes_closed),
         }
 
     @staticmethod
@@ -282,7 +282,6 @@ class Judge:
         judge = Judge()
         judge.fold = Fold.restore(tree["fold"])
         judge.layouts = {name: Layout.from_dict(blobs(name)) for name in tree["layouts"]}
-        judge.panes_closed = dict(tree["panes_closed"])
         in_force = judge.fold.in_force
         if "layout" not in in_force:
             return judge

@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from detectors.histogram import distance, distance_sd, location, shares_of
 from numpy.typing import NDArray
 
+from detectors.histogram import distance, distance_sd, location, smoothed
 from stream.codec import pack, unpack
 from stream.layout import BINS, BUCKETS, TOP, UNSEEN, Bins, Section
 from stream.plan import Field
@@ -72,7 +72,7 @@ def _are_codes(sketch: Sketch, row: int) -> bool:
     """Integers with few different values are codes or small counts: each gets its own bin, which quantiles would blur.
 
     Codes with many values (postal codes, merchant numbers) stay numeric on purpose: equal-mass bins over them still see
-    the mix change, and a table of thousands would not be bounded. Say ``kind: category`` and send them as strings to have them as such.
+    the mix change, and a table of thousands would not be bounded. Sent as strings they are categories.
     """
     values, _ = sketch.numbers(row)
     return sketch.integers(row) and len(values) <= MAX_CODES
@@ -130,14 +130,14 @@ def learn_reference(fields: tuple[str, ...], panes: NDArray[np.int64]) -> dict[s
     n = panes.sum(axis=2)
     used = n >= MIN_N
     ready = (used.sum(axis=0) >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
-    shares = shares_of(totals)
+    shares = smoothed(totals)
     spread = {
         name: np.full(len(fields), np.nan) for name in ("distance_mean", "distance_sd", "location_mean", "location_sd")
     }
     for row in np.flatnonzero(ready):
         counts = panes[used[:, row], row]
         own = np.broadcast_to(shares[row], counts.shape)
-        far, noise = distance(counts, own), distance_sd(counts.sum(axis=1), own)
+        far, noise = distance(counts, own), distance_sd(counts.sum(axis=1), BINS)
         where = location(counts, own)
         spread["distance_mean"][row] = far.mean()
         spread["distance_sd"][row] = np.sqrt(max(far.var() - (noise**2).mean(), 0.0))

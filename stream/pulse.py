@@ -27,7 +27,7 @@ class Pulse:
     def __init__(self, plan: StreamPlan, severity: str) -> None:
         self.plan = plan
         self.severity = severity
-        self.silence = Silence(1, limit=plan.silence_ms)
+        self.silence = Silence(1, limit_ms=plan.silence_ms)
         self.freshness = Freshness(1)
         self.silent_ms = 0
         self.stirred = False

@@ -41,6 +41,7 @@ class Lane:
 
     def __init__(self) -> None:
         self.tap: Tap | None = None
+        self.layout: Layout | None = None
         self.starting = False
         self.end = 0
         self.sent_ms = 0
@@ -187,7 +188,9 @@ class Tapping:
         lane.sent_ms = self._clocks.monotonic_ms
         try:
             frame = tap.cut(max(lane.end, tap.cursor.next))
-            tap.adopt(layout)
+            if layout is not lane.layout:
+                tap.adopt(layout)
+                lane.layout = layout
             await asyncio.wait_for(self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame), SEND_S)
         except Exception as error:
             log.warning("%s/%d: an entry may not have been written: %s", *key, error)
@@ -210,7 +213,8 @@ class Tapping:
             await self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame)
             await self._ledger.reach_end()
         position = self._ledger.fold.positions[key]
-        tap = Tap(self._layout(), key, position, self._hash_key)
+        lane.layout = self._layout()
+        tap = Tap(lane.layout, key, position, self._hash_key)
         if todo.action == "lost":
             log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, position.next, begin - 1)
             tap.lost(begin)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.bank import MIN_N, Bank, severity
+from stream.bank import Bank, severity
 from stream.counts import CLASSES, StreamCounts
 from stream.describe import Facts, sentence
 from stream.evidence import of_pane
@@ -22,6 +22,7 @@ from stream.panes import ClosedPane, Panes
 from stream.plan import Field, StreamPlan
 from stream.pulse import Pulse
 from stream.sketch import Sketch
+from stream.thin import MIN_N
 
 MAX_LESSON = 4 * MIN_PANES
 MAX_KNOWN = 512
@@ -71,6 +72,7 @@ class Watch:
         self.unseen = {"rejected": 0, "seen": 0}
         self.unseen_ms = 0
         self.unreadable = False
+        self.closed = {"complete": 0, "partial": 0, "history": 0}
 
     def entry(self, key: Key, covers: tuple[int, int], counts: StreamCounts) -> None:
         """Fold the part of an accepted entry that is about this stream."""
@@ -118,13 +120,13 @@ class Watch:
     def keep(self, pane: ClosedPane) -> None:
         """Remember a closed pane's bins for the reference, until one is adopted."""
         total = pane.counts.total()
-        if self.section.learned and not self.bank.reference and total is not None and pane.binned.any():
+        if self.section.learned and not self.bank.drift.reference and total is not None and pane.binned.any():
             self.lesson.append(np.where(pane.binned[:, None], total.bins, 0).astype(np.int32))
             del self.lesson[:-MAX_LESSON]
 
     def lesson_tree(self) -> dict[str, Any] | None:
         """Return what a reference can be learned from, None when it is too early or one is in force already."""
-        if self.bank.reference or len(self.lesson) < MIN_PANES:
+        if self.bank.drift.reference or len(self.lesson) < MIN_PANES:
             return None
         panes = np.array(self.lesson, np.int64)
         filled = (panes.sum(axis=2) >= MIN_N).sum(axis=0)
@@ -221,13 +223,13 @@ class Watch:
             stream=self.plan.name,
             check="rejected",
             subject=self.plan.name,
-            reason="unreadable",
+            reason="rejected",
             onset_ms=self.panes.watermark or 0,
             severity=severity(self.plan, None),
             value=1.0,
             threshold=0.0,
             n=rejected,
-            text=sentence("unreadable", facts),
+            text=sentence("rejected", facts),
             explains=("volume",),
             evidence={"topic": self.plan.topic, "spans": []},
         )
@@ -278,6 +280,7 @@ class Watch:
             "notices": {
                 check: [dataclasses.asdict(finding), until] for check, (finding, until) in self.notices.items()
             },
+            "closed": self.closed,
             "unseen": self.unseen,
             "unseen_ms": self.unseen_ms,
             "unreadable": self.unreadable,
@@ -295,6 +298,7 @@ class Watch:
         self.lesson = [pane.astype(np.int32) for pane in tree["lesson"]]
         self.known = {reason: list(names) for reason, names in tree["known"].items()}
         self.notices = {check: (finding_from(item), until) for check, (item, until) in tree["notices"].items()}
+        self.closed = dict(tree["closed"])
         self.unseen, self.unseen_ms, self.unreadable = dict(tree["unseen"]), tree["unseen_ms"], tree["unreadable"]
 
 

@@ -1,0 +1,56 @@
+"""The process: clocks, signals, logging, the HTTP pages, one worker. Nothing below this file reads a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import time
+
+from stream.clock import Clocks
+from stream.compile import compile_plan
+from stream.settings import Settings
+from stream.web import serve
+from stream.worker import Worker
+
+
+def run(settings: Settings, timing: dict[str, float] | None = None) -> int:
+    """Run one worker until a signal or an end of its own; return the exit code.
+
+    Args:
+        settings: the configuration file, checked. timing: session and rebalance times for the group (see `make_app`).
+
+    Raises:
+        ClusterError: no broker, a missing topic or a missing right.
+    """
+    _log()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # records become arrays, not cycles: the collector would only scan them
+    return asyncio.run(_run(settings, timing))
+
+
+async def _run(settings: Settings, timing: dict[str, float] | None) -> int:
+    worker = Worker(
+        compile_plan(settings),
+        ",".join(settings.kafka.brokers),
+        settings.key.secret,
+        settings.start == "earliest",
+        Clocks(time.monotonic, time.time),
+        timing,
+    )
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, worker.stop)
+    runner = await serve(worker.registry, worker, settings.web.host, settings.web.port, settings.web.insecure)
+    try:
+        return await worker.run()
+    finally:
+        await runner.cleanup()
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )

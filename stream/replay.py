@@ -1,0 +1,222 @@
+"""Replay: the very same taps and judge over files, in event time, as fast as the CPU allows.
+
+One file is one partition of its topic. Records are taken in the order of their timestamps over all files; the clock is the
+largest timestamp so far. Entries are cut and ticks written only at pane ends: one tick of 60 s equals sixty of 1 s. A tap counts
+as at its end, and the replay stops at the last record, so the end of a file is not silence.
+
+A line holds one record value, or an envelope ``{"key": ..., "timestamp": ms, "headers": {...}, "value": {...}}``. Without an
+envelope the event time stands in for the timestamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stream.batch import RecordBatch
+from stream.codec import unpack
+from stream.eventtime import BAD, milliseconds
+from stream.host import Message
+from stream.judge import Judge, Proposal
+from stream.layout import layout_zero
+from stream.learn import learn_references
+from stream.ledger import adopt_header, open_header
+from stream.plan import Plan, StreamPlan
+from stream.tap import Fed, Tap
+
+CHUNK = 1000
+_ENVELOPE = {"key", "timestamp", "headers", "value"}
+
+
+@dataclass(slots=True)
+class Line:
+    """One record of a file. ``size`` is the length of its line in bytes."""
+
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    size: int
+
+
+@dataclass(eq=False)
+class Source:
+    """A file read as partition 0 of a topic."""
+
+    topic: str
+    lines: Iterator[Line]
+    tap: Tap
+    head: Line | None = None
+    offset: int = 0
+    waiting: list[Line] = field(default_factory=list)
+
+
+class Replay:
+    """Attributes: judge: after everything fed so far. records: how many were read. size: how many bytes of lines."""
+
+    def __init__(self, plan: Plan, files: dict[str, Path], hash_key: bytes, emit: Callable[[Message], None]) -> None:
+        self.plan = plan
+        self.judge = Judge()
+        self.records = 0
+        self.size = 0
+        self._emit = emit
+        self._blobs: dict[str, Any] = {}
+        self._offset = 0
+        self._clock: int | None = None
+        self._adopt(Proposal("layout", layout_zero(plan, dict.fromkeys(files, 1)).to_dict(), None))
+        assert self.judge.layout is not None
+        self._sources = []
+        for topic, path in files.items():
+            self._fold(open_header((topic, 0), 0, 0, 0), None)
+            tap = Tap(self.judge.layout, (topic, 0), self.judge.fold.positions[topic, 0], hash_key)
+            self._sources.append(Source(topic, read_lines(path, plan.of_topic(topic)), tap))
+
+    def run(self, progress: Callable[[int], None] = lambda size: None) -> None:
+        """Replay everything. ``progress`` is called now and then with the number of bytes read so far."""
+        for source in self._sources:
+            source.head = next(source.lines, None)
+        while True:
+            heads = [source for source in self._sources if source.head is not None]
+            if not heads:
+                break
+            source = min(heads, key=_when)
+            self._take(source)
+            if self.records % 5000 == 0:
+                progress(self.size)
+        self._flush()
+        self._cut()
+        progress(self.size)
+
+    def _take(self, source: Source) -> None:
+        line = source.head
+        assert line is not None
+        if self._clock is None:
+            self._clock = line.timestamp
+        self._pass(line.timestamp)
+        source.waiting.append(line)
+        self.records += 1
+        self.size += line.size
+        if len(source.waiting) >= CHUNK:
+            self._feed(source)
+        source.head = next(source.lines, None)
+
+    def _pass(self, now: int) -> None:
+        """Let time pass: at every pane end between the clock and now, cut and tick."""
+        assert self._clock is not None
+        pane = self.plan.pane_ms
+        while now // pane > self._clock // pane:
+            end = (self._clock // pane + 1) * pane
+            self._flush()
+            self._cut()
+            self._tick(end)
+        self._clock = max(self._clock, now)
+
+    def _tick(self, end: int) -> None:
+        assert self._clock is not None
+        header = {"kind": "tick", "n": self.judge.fold.tick + 1, "elapsed": end - self._clock, "wall": end}
+        self._fold(header, None)
+        self._clock = end
+        while (proposal := self.judge.proposal()) is not None:
+            self._adopt(proposal)
+        lesson = self.judge.lesson()
+        if lesson:
+            self._adopt(self.judge.reference_proposal(learn_references(lesson)))
+        layout = self.judge.layout
+        for source in self._sources:
+            if layout is not None:
+                source.tap.adopt(layout)
+
+    def _flush(self) -> None:
+        for source in self._sources:
+            self._feed(source)
+
+    def _feed(self, source: Source) -> None:
+        lines, source.waiting = source.waiting, []
+        if not lines:
+            return
+        start, end = source.offset, source.offset + len(lines)
+        source.offset = end
+        batch = RecordBatch(
+            source.topic,
+            0,
+            start,
+            end,
+            end,
+            list(range(start, end)),
+            [line.timestamp for line in lines],
+            [line.key for line in lines],
+            [line.value for line in lines],
+            [line.headers for line in lines],
+        )
+        now = max(self._clock or 0, lines[-1].timestamp)
+        while source.tap.feed(batch, now) is Fed.FULL:
+            self._entry(source)
+
+    def _cut(self) -> None:
+        for source in self._sources:
+            self._entry(source)
+
+    def _entry(self, source: Source) -> None:
+        header, body = unpack(source.tap.cut(source.tap.cursor.next))
+        self._fold(header, body)
+        source.tap.settle(self.judge.fold.positions[source.topic, 0])
+
+    def _adopt(self, proposal: Proposal) -> None:
+        self._blobs[proposal.new] = proposal.tree
+        self._fold(adopt_header(proposal.what, proposal.new, proposal.parent), None)
+
+    def _fold(self, header: dict[str, Any], body: Any) -> None:
+        for message in self.judge.apply(self._offset, header, body, self._blobs.__getitem__):
+            self._emit(message)
+        self._offset += 1
+
+
+def read_lines(path: Path, streams: tuple[StreamPlan, ...]) -> Iterator[Line]:
+    """Yield the records of a JSONL file; a line that is not JSON is a record that cannot be read."""
+    timed = next((stream for stream in streams if stream.time is not None), None)
+    last = 0
+    with path.open("rb") as lines:
+        for raw in lines:
+            text = raw.rstrip(b"\r\n")
+            if text:
+                line = _line(text, timed, last, len(raw))
+                last = max(last, line.timestamp)
+                yield line
+
+
+def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
+    try:
+        tree = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Line(last, None, text, (), size)
+    if not isinstance(tree, dict) or "value" not in tree or not tree.keys() <= _ENVELOPE or len(tree) < 2:
+        return Line(_event_time(tree, timed, last), None, text, (), size)
+    key, value, headers = tree.get("key"), tree["value"], tree.get("headers") or {}
+    stamp = tree.get("timestamp")
+    body = None if value is None else value.encode() if isinstance(value, str) else orjson.dumps(value)
+    return Line(
+        stamp if isinstance(stamp, int) else _event_time(value, timed, last),
+        None if key is None else str(key).encode(),
+        body,
+        tuple((str(name), str(item).encode()) for name, item in headers.items()),
+        size,
+    )
+
+
+def _event_time(tree: Any, timed: StreamPlan | None, last: int) -> int:
+    if timed is None or timed.time is None or not isinstance(tree, dict):
+        return last
+    node: Any = tree
+    for part in timed.time.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    found = int(milliseconds([node], timed.time_unit)[0])
+    return last if found == BAD else found
+
+
+def _when(source: Source) -> int:
+    assert source.head is not None
+    return source.head.timestamp

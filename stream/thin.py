@@ -1,0 +1,72 @@
+"""Carry of thin panes: a field with fewer than 30 values hands its counts on to the next panes, at most for 7 days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.counts import FieldCounts
+from stream.layout import BINS
+
+MIN_N = 30
+MAX_MS = 7 * 86_400_000
+
+
+class Thin:
+    """What F fields hold back. Records and bin counts are held apart: a field may have records enough and few values.
+
+    Attributes:
+        counts: held records by field. bins: int64[F, 36], held values. since: int64[F], start of the first held pane (-1: none).
+    """
+
+    def __init__(self, fields: int) -> None:
+        self.counts = FieldCounts.zero(fields)
+        self.bins = np.zeros((fields, BINS), np.int64)
+        self.since = np.full(fields, -1, np.int64)
+
+    def add(self, pane: FieldCounts, binned: NDArray[np.bool_], start_ms: int) -> tuple[FieldCounts, NDArray[np.int64]]:
+        """Add a pane; return the counts and the bins that are enough to test, with rows of 0 for the fields held back.
+
+        Args:
+            pane: its counts. binned: bool[F], whether the pane's bins may be added to those held. start_ms: its start.
+        """
+        rows = np.arange(len(self.since))
+        old = (self.since >= 0) & (start_ms - self.since > MAX_MS)
+        held = self.counts.take(np.where(old, -1, rows))
+        held.add(pane)
+        since = np.where((self.since < 0) | old, start_ms, self.since)
+        ready = held.types.sum(axis=1) >= MIN_N
+        counts = held.take(np.where(ready, rows, -1))
+        self.counts = held.take(np.where(ready, -1, rows))
+        self.since = np.where(ready, -1, since)
+        total = np.where(binned[:, None], self.bins + pane.bins, 0)
+        enough = total.sum(axis=1) >= MIN_N
+        self.bins = np.where(enough[:, None], 0, total)
+        return counts, np.where(enough[:, None], total, 0)
+
+    def carry(self, rows: NDArray[np.int64], same_bins: NDArray[np.bool_]) -> Thin:
+        """Return what is held for other fields in another order; row -1 is a new field."""
+        moved = Thin(len(rows))
+        moved.counts = self.counts.take(rows)
+        moved.bins = np.where(same_bins[:, None], pick(self.bins, rows, 0), 0)
+        moved.counts.bins[~same_bins] = 0
+        moved.since = pick(self.since, rows, -1)
+        return moved
+
+    def state(self) -> dict[str, Any]:
+        return {"counts": self.counts.to_dict(), "bins": self.bins, "since": self.since}
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        self.counts, self.bins, self.since = FieldCounts.from_dict(tree["counts"]), tree["bins"], tree["since"]
+
+
+def pick(array: NDArray[Any], rows: NDArray[np.int64], blank: float) -> NDArray[Any]:
+    """Return rows of an array; row -1 is filled with ``blank``.
+
+    >>> pick(np.array([1, 2]), np.array([1, -1]), 9).tolist()
+    [2, 9]
+    """
+    blank_row = np.full((1, *array.shape[1:]), blank, array.dtype)
+    return np.concatenate([array, blank_row])[rows]

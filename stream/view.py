@@ -1,0 +1,82 @@
+"""What the rules on fields look at, and which rule looks at what: one line per rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import Constant, Detector, Missing, OutOfRange, Removed, Retyped, Stale, Stuck
+from stream.counts import ABSENT, NONFINITE, NULL, NUMBER, FieldCounts
+from stream.layout import BINS
+
+Inputs = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""(x[F], n[F]) of a detector."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Counts of F fields in one pane, or in several thin ones together.
+
+    Attributes:
+        counts: by field. expected: int64[F], JSON type a field should have (-1: not known yet).
+        bins: int64[F, 36], values by bin; rows of fields with fewer than 30 values are kept back and are 0 here.
+    """
+
+    counts: FieldCounts
+    expected: NDArray[np.int64]
+    bins: NDArray[np.int64]
+
+    @property
+    def records(self) -> NDArray[np.int64]:
+        return np.asarray(self.counts.types.sum(axis=1))
+
+    def of(self, *types: int) -> NDArray[np.int64]:
+        """Return the number of values of these JSON types."""
+        return np.asarray(self.counts.types[:, list(types)].sum(axis=1))
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        return self.records - self.of(ABSENT, NULL)
+
+    @property
+    def retyped(self) -> NDArray[np.int64]:
+        """Values of another type than the expected one; a NaN is a number, an unknown expectation is met by all."""
+        rows = np.arange(len(self.expected))
+        right = self.counts.types[rows, np.maximum(self.expected, 0)]
+        right = right + np.where(self.expected == NUMBER, self.counts.types[:, NONFINITE], 0)
+        return np.where(self.expected < 0, 0, self.present - right)
+
+    def summary(self) -> NDArray[np.float64]:
+        """Return one number per field that repeats exactly only if low, high, types and bins all do."""
+        low, high = (np.where(np.isfinite(edge), edge, 0.0) for edge in (self.counts.low, self.counts.high))
+        weights = np.sqrt(np.arange(2.0, 2.0 + BINS))
+        types = self.counts.types @ weights[: self.counts.types.shape[1]]
+        return np.asarray(low + np.pi * high + self.bins @ weights + types)
+
+
+def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
+    """Return (part / whole, whole); NaN where there is nothing."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return part / whole, whole
+
+
+def _constant(view: View) -> Inputs:
+    return (view.counts.low == view.counts.high).astype(np.float64), view.of(NUMBER)
+
+
+FIELD_RULES: tuple[tuple[str, str, Callable[[int], Detector], Callable[[View], Inputs]], ...] = (
+    ("missing", "missing", Missing, lambda view: share(view.of(ABSENT, NULL, NONFINITE), view.records)),
+    ("removed", "schema", Removed, lambda view: share(view.of(ABSENT), view.records)),
+    ("retyped", "schema", Retyped, lambda view: share(view.retyped, view.present)),
+    ("outside", "ranges", OutOfRange, lambda view: share(view.counts.outside, view.of(NUMBER))),
+    ("constant", "ranges", Constant, _constant),
+    ("stuck", "ranges", Stuck, lambda view: (view.summary(), view.of(NUMBER))),
+    ("stale", "freshness", Stale, lambda view: share(view.counts.stale, view.present)),
+)
+"""(name, check, detector, inputs). Every one is deterministic and stands outside the false-alarm budget."""
+
+SILENT_REASONS = frozenset({"never_present"})
+"""Named reasons that are no alarm: a field that was empty from the first record on."""

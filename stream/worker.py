@@ -1,0 +1,286 @@
+"""One worker: a process that taps its share of the input partitions and, with the lease, hosts the judge.
+
+Start: reach a broker, see that the topics are there, read ``state`` and the ledger to their ends, see to it that a layout is in
+force, join the group. Everything after that follows from the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from stream.alerts import VERSION
+from stream.clock import Clocks
+from stream.cluster import UNAVAILABLE, ClusterError, require, require_ours
+from stream.codec import UnknownFormat, pack
+from stream.exposition import Registry
+from stream.gauges import attach
+from stream.host import latest_positions
+from stream.judging import JudgeHost
+from stream.layout import Layout, layout_zero
+from stream.ledger import adopt_header
+from stream.ledgertail import LedgerTail
+from stream.metrics import LOOP_BLOCKED
+from stream.plan import Plan
+from stream.producer import Producer
+from stream.store import Store
+from stream.tail import Truncated
+from stream.tapping import Tapping
+from stream.transport import BrokerUnavailable, Input, make_app, reach
+from stream.watchdog import EXIT as TRY_AGAIN
+from stream.watchdog import LoopWatchdog, Progress
+
+log = logging.getLogger(__name__)
+
+BUG, GONE = 70, 74
+"""Exit codes: an error of ours; the ledger no longer reaches back to what is stored."""
+
+TICK_MAX_AGE_S = 15.0
+LOOK_S = 1.0
+STOP_S = 15.0
+
+
+class Worker:
+    """Attributes: plan: from this worker's own file; the layout in force may hold another. layout: the one in force."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        brokers: str,
+        hash_key: bytes,
+        from_earliest: bool,
+        clocks: Clocks,
+        timing: dict[str, float] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.version = VERSION
+        self.python = platform.python_version()
+        self.brokers = brokers
+        self.layout: Layout | None = None
+        self.host: JudgeHost | None = None
+        self.registry = Registry()
+        self.progress = Progress()
+        self.rebalances = 0
+        self.started_at = 0
+        self.dropped_before = 0
+        self.failure: str | None = None
+        self.code = 0
+        self._clocks = clocks
+        self._timing = timing or {}
+        self._input: Input | None = None
+        self._hosting: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.producer = Producer(brokers)
+        self.store = Store(brokers, f"{plan.app}.state", self.producer)
+        self.ledger = LedgerTail(brokers, f"{plan.app}.ledger")
+        self.tapping = Tapping(
+            plan.app, hash_key, from_earliest, self.producer, self.ledger, self.current_layout, clocks
+        )
+        attach(self.registry, self)
+
+    def current_layout(self) -> Layout:
+        """Return the layout in force. There is one from before the group is joined on."""
+        assert self.layout is not None, "the group is joined only under a layout"
+        return self.layout
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this worker holds the lease and had a tick accepted within 15 s: then it exports incidents."""
+        return self.host is not None and self._clocks.wall() - self.host.ticked <= TICK_MAX_AGE_S
+
+    async def run(self) -> int:
+        """Work until `stop` or until something ends it; return the exit code.
+
+        Raises:
+            ClusterError: no broker, a missing topic or a missing right.
+        """
+        await self._begin()
+        try:
+            await self._over.wait()
+        finally:
+            await self._end()
+        return self.code
+
+    def stop(self, code: int = 0, why: str = "") -> None:
+        """End the worker in order."""
+        if why:
+            log.error("%s", why)
+        self.code = self.code or code
+        self._over.set()
+
+    async def _begin(self) -> None:
+        try:
+            await reach(self.brokers.split(","))
+        except BrokerUnavailable as error:
+            raise ClusterError(f"kafka.brokers: {error}", UNAVAILABLE) from None
+        counts = await require(self.brokers, self.plan.topics)
+        await require_ours(self.brokers, self.plan.app)
+        await self.producer.start()
+        await self.store.start()
+        try:
+            await self.ledger.start(latest_positions(self.store.records))
+        except Truncated as error:
+            raise ClusterError(
+                f"{error}: more was deleted than is stored. Start under a new `app:` name, which is a new history", GONE
+            ) from None
+        self.started_at, self.dropped_before = self.ledger.fold.offset, self.ledger.fold.dropped
+        self.ledger.listeners.append(self._heard)
+        self._spawn(self.ledger.run, "ledger")
+        await self._ensure_layout(counts)
+        source = make_app(
+            self.plan.app,
+            self.brokers.split(","),
+            self.plan.topics,
+            f"{self.plan.app}.ledger",
+            self.tapping.on_batch,
+            self._assigned,
+            self._revoked,
+            **self._timing,
+        )
+        self._input = self.tapping.input = source
+        await source.app.start()
+        self._spawn(self.tapping.run, "taps")
+        self._spawn(self._look, "progress")
+        self._spawn(LoopWatchdog(lambda late: self.registry.inc(LOOP_BLOCKED, (), late)).run, "loop watchdog")
+
+    async def _ensure_layout(self, counts: dict[str, int]) -> None:
+        """See to it that a layout for this worker's file is in force; only a start does so, never a take-over."""
+        name = self.ledger.fold.in_force.get("layout")
+        before = None if name is None else Layout.from_dict(await self.store.blob(name))
+        if before is not None and before.plan == self.plan:
+            self.layout = before
+            return
+        wanted = layout_zero(self.plan, counts, before)
+        await self.store.put_blob(wanted.to_dict())
+        await self.producer.send(self.ledger_topic, b"note", pack(adopt_header("layout", wanted.id, name)))
+        await self.ledger.reach_end()
+        self.layout = Layout.from_dict(await self.store.blob(self.ledger.fold.in_force["layout"]))
+
+    @property
+    def ledger_topic(self) -> str:
+        return f"{self.plan.app}.ledger"
+
+    def _heard(self, _: int, header: dict[str, Any]) -> None:
+        if header["kind"] == "note" and header["note"] == "adopt" and header["what"] == "layout":
+            self._spawn(lambda: self._switch(header["new"]), "layout")
+
+    async def _switch(self, name: str) -> None:
+        tree = await self.store.blob(name)
+        if self.ledger.fold.in_force.get("layout") == name:
+            self.layout = Layout.from_dict(tree)
+            log.info("layout %s is in force", name)
+
+    async def _assigned(self, keys: set[tuple[str, int]], judge: bool) -> None:
+        self.rebalances += 1
+        log.info("assigned: %d partitions%s", len(keys), ", judge" if judge else "")
+        await self.tapping.assigned(keys)
+        if judge and self._hosting is None:
+            self._hosting = asyncio.create_task(self._hold(), name="judge")
+
+    async def _revoked(self, keys: set[tuple[str, int]]) -> None:
+        await self.tapping.revoked(keys)
+        await self._release()
+
+    async def _hold(self) -> None:
+        host = JudgeHost(self.plan.app, self.brokers, self.producer, self.store, self.ledger, self._clocks)
+        self.host = host
+        try:
+            await host.run()
+        except asyncio.CancelledError:
+            raise
+        except UnknownFormat as error:
+            self.stop(BUG, f"the ledger was written by another release: {error}")
+        except Truncated as error:
+            self.stop(GONE, f"the judge cannot go on: {error}")
+        except Exception:
+            log.exception("the judge stopped over an error of ours")
+            self.stop(BUG)
+        finally:
+            self.host = None
+
+    async def _release(self) -> None:
+        task, self._hosting = self._hosting, None
+        if task is None:
+            return
+        if self.host is not None:
+            self.host.stop()
+        with suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(task, STOP_S / 2)
+
+    async def _look(self) -> None:
+        """Watch progress on accepted positions; a worker that cannot move ends with 75, which means: start me again."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            seen: dict[tuple[str, int], tuple[int, int | None]] = {}
+            for key, lane in list(self.tapping.lanes.items()):
+                position = self.ledger.fold.positions.get(key)
+                at = 0 if position is None else position.next
+                seen[key] = (at, at if lane.paused else await self._newest(key, lane))
+            self.progress.look(self._clocks.monotonic(), seen)
+            if self.progress.dead():
+                self.stop(TRY_AGAIN, "partitions with unread records made no progress for five minutes")
+            if self._input is not None and self._input.app.crashed:
+                self.stop(BUG, f"the consumer stopped: {self._input.app.crash_reason!r}")
+
+    async def _newest(self, key: tuple[str, int], lane: Any) -> int | None:
+        """Return the end offset as the broker says it, apart from the fetches under watch."""
+        assert self._input is not None
+        try:
+            _, end = await self._input.begin_end(key)
+        except (KafkaError, OSError, TimeoutError):
+            return None
+        lane.end = max(lane.end, end)
+        return end
+
+    def live(self) -> list[str]:
+        return ["the worker is stopping"] if self._over.is_set() else []
+
+    def ready(self) -> list[str]:
+        """Return why this worker does not watch everything it was given, or cannot deliver alerts."""
+        reasons = []
+        if not self.tapping.lanes and self.host is None:
+            reasons.append("no partition is assigned to this worker")
+        reasons += [
+            f"{t}/{p}: its starting position is not known yet"
+            for (t, p), lane in self.tapping.lanes.items()
+            if lane.tap is None
+        ]
+        reasons += [
+            f"{topic}/{partition}: unread records and no progress" for topic, partition in self.progress.stalled()
+        ]
+        if self.host is not None and self.host.refused:
+            reasons.append(f"alerts cannot be delivered: {self.host.refused}")
+        if self.layout is not None and self.layout.plan.config_hash != self.plan.config_hash:
+            reasons.append("another configuration is in force than the one this worker was started with")
+        return reasons
+
+    def _spawn(self, work: Callable[[], Any], name: str) -> None:
+        task = asyncio.create_task(work(), name=name)
+        self._tasks = [item for item in self._tasks if not item.done()]
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s stopped over an error of ours", task.get_name(), exc_info=error)
+            self.stop(BUG)
+
+    async def _end(self) -> None:
+        if self._input is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._input.app.stop(), STOP_S)
+            await self._input.close()
+        await self._release()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ledger.stop()
+        await self.store.stop()
+        await self.producer.stop()
