@@ -1,0 +1,1 @@
+"""`streamgauge demo`: real flights of 2013 through the unmodified monitor, broken in seven announced ways."""
