@@ -101,13 +101,14 @@ class GuardedAdwin(Detector):
 
     def _cut(self, rows: Ints) -> tuple[Floats, Floats, Bools]:
         """Return difference and threshold between the last 32 values and the window before them, where there is one."""
-        width, total, variance = np.array(
+        width, total, squares = np.array(
             [(a.width, a.total, a.variance) for a in (self.adwins[row] for row in rows.tolist())]
         ).T
         late, early = np.float64(self.RECENT), width - self.RECENT
         armed = (self.seen[rows] >= self.grace) & (early > 0)
         last = self.recent[rows].sum(axis=1)
         early, width = np.where(early > 0, early, 1.0), np.maximum(width, 2.0)
+        variance = squares / width  # river's `variance` is the sum of squares around the mean, whatever its name
         harmonic = 1.0 / (1.0 / early + 1.0 / late)
         log = np.log(2.0 * np.log(width) / self.delta)
         epsilon = np.sqrt(2.0 / harmonic * variance * log) + 2.0 / (3.0 * harmonic) * log

@@ -16,7 +16,7 @@ class LongestGap(Detector):
 
     $$ x > \max(\text{floor},\; 3 \times \text{longest completed gap of the last 7 days}) $$
 
-    x grows from tick to tick and falls when the thing happens; the value before the fall is a completed gap. Only
+    x grows with time and falls when the thing happens; the value before the fall is a completed gap. Only
     completed gaps teach: if the growing gap itself did, three times it would stay ahead of it and nothing would alarm.
     During the first 7 days every gap teaches, so a nightly pause costs one alarm and not seven; after that a gap that
     alarmed does not, or one outage would dull the rule for a week.
@@ -86,7 +86,7 @@ class LongestGap(Detector):
         return span >= self.days * self.day_ms
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
-        ended = x < self.last[rows]
+        ended = self._ended(rows, x, t)
         teaches = ended & ~((self.status[rows] == Status.DRIFT) & self.week_seen[rows])
         self._learn(rows[teaches], t // self.day_ms)
         self.heard[rows] |= ended
@@ -95,6 +95,17 @@ class LongestGap(Detector):
         self.latest[rows] = t
         armed, limit = self._limit(rows, t // self.day_ms)
         self.conclude(rows, x, np.where(armed, limit, np.inf), armed & (x > limit), armed)
+
+    def _ended(self, rows: Ints, x: Floats, t: int) -> Bools:
+        """Return where the thing happened since the last tick: x fell, or grew by less than half of the time that passed.
+
+        The second, because a lively stream shows the same small x at every tick. While a stream is wrong only a fall
+        counts: two clocks that differ a little must not end a gap that goes on.
+        """
+        last = self.last[rows]
+        slower = x < last + (t - self.latest[rows]) / 2
+        ended: Bools = (x < last) | (slower & (self.first[rows] != NEVER) & (self.status[rows] != Status.DRIFT))
+        return ended
 
     def _limit(self, rows: Ints, today: int) -> tuple[Bools, Floats]:
         if self.limit_ms is not None:
