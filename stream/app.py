@@ -51,6 +51,9 @@ async def _run(settings: Settings, timing: dict[str, float] | None) -> int:
 
 
 def _log() -> None:
+    """Our own lines from INFO on; those of the libraries from WARNING on: their INFO repeats ours in other words."""
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    logging.getLogger("stream").setLevel(logging.INFO)
+    logging.getLogger("stream.hooks").setLevel(logging.WARNING)

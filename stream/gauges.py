@@ -110,7 +110,7 @@ def _features(worker: Worker) -> Iterator[Sample]:
             state = m.FEATURE_STATES["firing"] if (watch.plan.name, field) in firing else _STATES[int(states[row])]
             yield m.FEATURE_STATE, labels, state
         for check, ratio in watch.bank.ratios():
-            for row in np.flatnonzero(np.isfinite(ratio)):
+            for row in np.flatnonzero(np.isfinite(ratio)).tolist():
                 yield (
                     m.FEATURE_STATISTIC,
                     (watch.plan.model, watch.plan.name, watch.section.names[row], check),

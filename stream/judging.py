@@ -10,8 +10,11 @@ import asyncio
 import logging
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+import orjson
 
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormat, pack, unpack
@@ -37,7 +40,8 @@ class JudgeHost:
     """One lease of the judge.
 
     Attributes:
-        judge: its state. host: what is published. refused: last error of a send that is being retried; None when all is well.
+        judge: its state. host: what is published. events: alert events sent, by (check, severity, status).
+        refused: last error of a send that is being retried; None when all is well.
         failed_sends: how many sends were refused. heartbeat: wall clock (s) of the last moment at which everything was out.
         checkpointed: wall clock (s) of the last stored checkpoint.
     """
@@ -50,6 +54,7 @@ class JudgeHost:
         self._stopping = False
         self.judge = Judge()
         self.host = Host()
+        self.events: Counter[tuple[str, str, str]] = Counter()
         self.refused: str | None = None
         self.failed_sends = 0
         self.heartbeat = 0.0
@@ -131,6 +136,9 @@ class JudgeHost:
         for step in steps:
             for message in step.messages:
                 await self._send(f"{self.app}.{message.topic}", message.key, message.value, list(message.headers))
+                if message.topic == "alerts" and message.value is not None:
+                    event = orjson.loads(message.value)
+                    self.events[event["check"], event["severity"], event["status"]] += 1
 
     async def _send(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
         while True:

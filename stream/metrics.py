@@ -148,7 +148,7 @@ REJECTED = _counter(
 AFTER_CLOSE = _counter(
     "records_after_close", ("stream",), "records", "max", "Records that came for a pane already closed."
 )
-PANES = _counter("panes_closed", ("kind",), "panes", "max", "Closed panes: complete, partial or history.")
+PANES = _counter("panes_closed", ("stream", "kind"), "panes", "max", "Closed panes: complete, partial or history.")
 WATERMARK = _gauge(
     "watermark_timestamp_seconds", ("stream",), "s", "max", "Event time up to which the stream is complete."
 )

@@ -84,6 +84,7 @@ class Panes:
     Attributes:
         watermark: event time in ms; never falls. next: index below which every pane is closed.
         after_close: records that came for a pane already closed.
+        live: index of the first pane that is not history; None while some partition still reads what the topic held at first.
     """
 
     def __init__(self, plan: StreamPlan, pane_ms: int) -> None:
@@ -93,6 +94,7 @@ class Panes:
         self.watermark: int | None = None
         self.next: int | None = None
         self.after_close = 0
+        self.live: int | None = None
 
     def add(self, counts: StreamCounts) -> None:
         """Add what one accepted entry says about this stream."""
@@ -103,23 +105,28 @@ class Panes:
             self.open.setdefault(index, OpenPane()).add(pane, counts.section)
 
     def close(self, mark: Watermark, sections: dict[str, Section], current: Section) -> list[ClosedPane]:
-        """Move the watermark and return the panes it closes, oldest first."""
+        """Move the watermark and return the panes it closes, oldest first.
+
+        The history ends with the newest pane there was when the last partition passed the end that its first ``open`` saw.
+        """
+        if self.live is None and not mark.history:
+            self.live = 1 + max(self.open, default=-1)
         if mark.time is not None and (self.watermark is None or mark.time > self.watermark):
             self.watermark = mark.time
         done = [] if self.watermark is None else [i for i in self.open if (i + 1) * self.pane_ms <= self.watermark]
-        closed = [self._take(index, sections, current, mark.partial, mark.history) for index in sorted(done)]
+        closed = [self._take(index, sections, current, mark.partial) for index in sorted(done)]
         if self.watermark is not None:
             self._advance(self.watermark // self.pane_ms)
         while len(self.open) > MAX_OPEN:
             index = min(self.open)
-            closed.append(self._take(index, sections, current, True, mark.history))
+            closed.append(self._take(index, sections, current, True))
             self._advance(index + 1)
         return closed
 
     def _advance(self, index: int) -> None:
         self.next = index if self.next is None else max(self.next, index)
 
-    def _take(self, index: int, sections: dict[str, Section], current: Section, partial: bool, history: bool) -> ClosedPane:
+    def _take(self, index: int, sections: dict[str, Section], current: Section, partial: bool) -> ClosedPane:
         pane = self.open.pop(index)
         groups: dict[Group, FieldCounts] = {}
         binned = np.ones(len(current.fields), np.bool_)
@@ -132,7 +139,9 @@ class Panes:
             binned &= same
             groups = _added(groups, moved)
         pane.totals.groups = groups
-        return ClosedPane(self.plan.name, index, current, pane.totals, binned, partial, history)
+        return ClosedPane(
+            self.plan.name, index, current, pane.totals, binned, partial, self.live is None or index < self.live
+        )
 
     def state(self) -> dict[str, Any]:
         blocks = {
@@ -143,6 +152,7 @@ class Panes:
             "watermark": self.watermark,
             "next": self.next,
             "after_close": self.after_close,
+            "live": self.live,
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -153,6 +163,7 @@ class Panes:
             for index, totals, blocks in tree["open"]
         }
         self.watermark, self.next, self.after_close = tree["watermark"], tree["next"], tree["after_close"]
+        self.live = tree["live"]
 
 
 def watermark(fold: Fold, plan: StreamPlan, partitions: int) -> Watermark:
