@@ -2,12 +2,13 @@
 
 The rule of matching, so that nobody has to trust it:
 
-* A fault is *detected* by the first event, firing or updated, that holds a finding with the check, the subject and one of
-  the reasons announced for it. The finding must have begun no earlier than two panes before the fault, and the event must
-  have reached the topic between the start of the fault and 10 panes after its end. The delay is the time at which the
-  event was written to the topic minus the event time of the first faulty record; both are wall clocks of this machine.
-* An incident that opens in the same interval on the same stream is a *consequence* of the fault: a topic without
-  predictions has dropped volume, too.
+* A fault is *detected* by the first event, firing or updated, that holds a finding with the check and the subject
+  announced for it (and for the new version also the reason). The finding must have begun no earlier than two panes before
+  the fault, and the event must have reached the topic between the start of the fault and 10 panes after its end. The
+  delay is the time at which the event was written to the topic minus the event time of the first faulty record; both are
+  wall clocks of this machine.
+* An incident that opens in the same interval on the same stream is a *consequence* of the fault when the fault breaks the
+  whole stream (silence, late or unreadable records, another model) or when it names the same field.
 * Everything else is *unexplained*. A page among it is false; a ticket is counted, because a real storm may deserve one.
 """
 
@@ -140,7 +141,7 @@ def judge(faults: Sequence[Fault], alerts: Iterable[Alert], started_ms: int) -> 
         incident.severity = max(incident.severity, severity, key=_SEVERITIES.index)
     detected_by = {item.alert.incident: item.fault for item in detections if item.alert}
     for name, incident in opened.items():
-        near = (fault for fault in faults if _in_time(incident.alert, fault) and incident.alert.stream == fault.stream)
+        near = (fault for fault in faults if _follows(incident.alert, fault))
         incident.explained_by = detected_by.get(name) or next(near, None)
     return Report(started_ms, detections, tuple(opened.values()))
 
@@ -151,11 +152,17 @@ def detects(alert: Alert, fault: Fault) -> bool:
         return False
     return any(
         (finding["check"], finding["subject"]) == (fault.check, fault.subject)
-        and finding["reason"] in fault.reasons
+        and fault.reason in ("", finding["reason"])
         and finding["holds"]
         and _ms(finding["since"]) >= fault.start_ms - EARLY_MS
         for finding in alert.event["evidence"]["findings"]
     )
+
+
+def _follows(opening: Alert, fault: Fault) -> bool:
+    subjects = {finding["subject"] for finding in opening.event["evidence"]["findings"]}
+    same = opening.stream == fault.stream and (fault.whole_stream or fault.subject in subjects)
+    return same and _in_time(opening, fault)
 
 
 def _in_time(alert: Alert, fault: Fault) -> bool:

@@ -17,7 +17,7 @@ DATE = datetime(2013, 9, 1, 7, tzinfo=UTC)
 
 
 def _alert(fault: Fault) -> Alert:
-    finding = {"check": fault.check, "subject": fault.subject, "reason": fault.reasons[0], "holds": True}
+    finding = {"check": fault.check, "subject": fault.subject, "reason": fault.reason or "any", "holds": True}
     event = {
         "incident": "abc-1",
         "status": "firing",

@@ -20,7 +20,7 @@ def _alert(fault: Fault, after_ms: int = 3000, **changes: Any) -> Alert:
     finding = {
         "check": fault.check,
         "subject": fault.subject,
-        "reason": fault.reasons[0],
+        "reason": fault.reason or "any",
         "holds": True,
         "since": rfc3339(fault.start_ms),
     }
@@ -54,7 +54,6 @@ def test_seven_detections_and_nothing_else_pass() -> None:
     [
         {"check": "ranges"},
         {"subject": "humid"},
-        {"reason": "unknown"},
         {"holds": False},
         {"stream": "delays.outcomes"},
         {"status": "resolved"},
@@ -95,13 +94,22 @@ def test_a_page_that_no_fault_accounts_for_is_false_and_a_ticket_is_counted() ->
     assert (len(report.unexplained("ticket")), len(report.unexplained("page")), report.passed) == (0, 1, False)
 
 
-def test_another_incident_of_the_same_stream_in_the_same_time_is_a_consequence() -> None:
+def test_what_else_opens_on_a_stream_that_is_broken_as_a_whole_is_a_consequence() -> None:
     fault = next(fault for fault in FAULTS if fault.name == "predictions silent")
     dropped = _alert(fault, 13_000, incident="dropped", reason="dropped", severity="page")
     elsewhere = _alert(fault, 13_000, incident="elsewhere", stream="delays.features", severity="page")
     assert judge(FAULTS, [*_all(), dropped], START).passed
     assert len(judge(FAULTS, [*_all(), dropped], START).consequences) == 1
     assert not judge(FAULTS, [*_all(), elsewhere], START).passed
+
+
+def test_a_fault_of_one_field_does_not_account_for_another_field() -> None:
+    fault = next(fault for fault in FAULTS if fault.name == "feature missing")
+    same = _alert(fault, 5000, incident="same", check="drift")
+    other = _alert(fault, 5000, incident="other", check="missing", subject="humid")
+    report = judge(FAULTS, [*_all(), same, other], START)
+    assert [item.alert.incident for item in report.consequences] == ["same"]
+    assert [item.alert.incident for item in report.unexplained("ticket")] == ["other"]
 
 
 def test_events_of_an_earlier_run_count_for_nothing() -> None:
