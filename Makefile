@@ -1,0 +1,46 @@
+# Streamgauge. `make demo` shows it, `make test` proves it.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test test-all bench demo model
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv (uv where it is on the PATH, else plain pip)
+
+$(READY): pyproject.toml uv.lock
+	@if command -v uv >/dev/null 2>&1; then \
+		uv sync --quiet --frozen --extra dev --extra demo; \
+	else \
+		test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'; \
+	fi
+	@touch $@
+
+check: $(READY) ## format, lint, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(READY) ## the tests (Apache Kafka where Java and Maven are, else the embedded broker)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## the tests, the slow ones included
+	$(BIN)/python -m pytest
+
+model: $(READY) ## the ledger's model test: which broken variants it finds, and how soon
+	$(BIN)/python -m tests.model
+
+bench: $(READY) ## throughput beside a bare consumer loop, in one run
+	$(BIN)/python -m benchmarks.throughput
+
+demo: $(READY) ## real flights through the monitor, broken in seven ways (SEED=1)
+	$(BIN)/python -m stream.cli demo --seed $(or $(SEED),1)
