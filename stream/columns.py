@@ -10,7 +10,7 @@ Sources: ``key``, ``header:name``, or a path ``a.b.c``. A key that itself contai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from stream.batch import Headers
@@ -138,26 +138,33 @@ class Table:
 
 
 def _leaves(table: Table, listed: Set[str], prefix: str, depth: int) -> Iterator[tuple[str, int]]:
-    for part in [table] if table.uniform else _by_shape(table.rows):
-        for key in part.shape:
-            name = prefix + key
-            if name in listed:
-                continue
-            column = part._plain(key)
-            kinds = Counter(map(type, column))
-            scalars = len(column) - kinds[dict] - kinds[list]
+    for keys, part in _unlisted(table, listed, prefix):
+        for key in keys:
+            kinds = Counter(map(type, part._plain(key)))
+            scalars = len(part.rows) - kinds[dict] - kinds[list]
             if scalars:
-                yield name, scalars
+                yield prefix + key, scalars
             if kinds[dict] and depth > 1 and "." not in key:
-                yield from _leaves(part._nested(key), listed, f"{name}.", depth - 1)
+                yield from _leaves(part._nested(key), listed, f"{prefix}{key}.", depth - 1)
 
 
-def _by_shape(rows: list[dict[str, Any]]) -> Iterator[Table]:
-    """Split rows by their keys, so that the work is bounded by the number of values whatever the keys are."""
-    parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        parts.setdefault(tuple(row), []).append(row)
-    return map(Table, parts.values())
+def _unlisted(table: Table, listed: Set[str], prefix: str) -> Iterator[tuple[Iterable[str], Table]]:
+    """Return the keys that are not listed, and the rows that have just these.
+
+    Rows are split by such keys, so that the work is bounded by the number of values, whatever the keys are.
+    """
+    if table.uniform:
+        yield [key for key in table.shape if prefix + key not in listed], table
+        return
+    every = set().union(*table.rows)
+    named = {key for key in every if prefix + key in listed}
+    if len(named) == len(every):
+        return
+    parts: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for row in table.rows:
+        parts.setdefault(frozenset(row.keys() - named), []).append(row)
+    for keys, rows in parts.items():
+        yield keys, Table(rows)
 
 
 def _is_source(name: str) -> bool:

@@ -75,10 +75,8 @@ def test_the_census_counts_scalar_fields_that_are_not_listed(rows: list[dict[str
 @given(rows)
 def test_every_name_of_the_census_can_be_read_as_a_source(rows: list[dict[str, object]]) -> None:
     records = of_rows(rows)
-    for name, n in records.table.census(set()).items():
-        if name != "*":
-            found = sum(not isinstance(value, (dict, list)) and value is not ABSENT for value in records.column(name))
-            assert found >= min(n, 1)
+    for name in records.table.census(set()):
+        assert name == "*" or any(value is not ABSENT for value in records.column(name))
 
 
 def test_the_census_is_bounded_however_the_records_are_grouped() -> None:
