@@ -1,45 +1,43 @@
-"""What the cluster says before anything runs: are brokers there, do the topics exist, may we read them.
+"""What the cluster says before anything runs: are brokers there, do the topics exist, may we see them; and our own topics.
 
-Every refusal is one line with the exit code of ``sysexits.h`` that a supervisor can act on.
+Every refusal is one line with an exit code that a supervisor can act on (`stream.exits`). Nothing here creates a topic
+unless it is told to: a question about a topic that does not exist forbids the broker to create it, which aiokafka's own
+admin client does not (a mistyped name would become an empty topic on most development clusters).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    KafkaError,
-    TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
-    for_code,
-)
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
-from stream.batch import RecordBatch
+from stream.exits import NO_INPUT, NO_PERMISSION, UNAVAILABLE, Refusal
 
-NO_INPUT, UNAVAILABLE, NO_PERMISSION = 66, 69, 77
-"""Exit codes: a topic is missing; no broker answers; a right is missing."""
+_DAY_MS = 86_400_000
+_COMPACT = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
 
 OURS: dict[str, dict[str, str]] = {
-    "ledger": {"cleanup.policy": "delete", "retention.ms": str(7 * 86_400_000)},
-    "panes": {"cleanup.policy": "delete", "retention.ms": str(400 * 86_400_000)},
-    "state": {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"},
-    "alerts": {"cleanup.policy": "delete", "retention.ms": str(90 * 86_400_000)},
-    "alerts.state": {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"},
-    "dead-letter": {"cleanup.policy": "delete", "retention.ms": str(7 * 86_400_000)},
+    "ledger": {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)},
+    "panes": {"cleanup.policy": "delete", "retention.ms": str(400 * _DAY_MS)},
+    "state": _COMPACT,
+    "alerts": {"cleanup.policy": "delete", "retention.ms": str(90 * _DAY_MS)},
+    "alerts.state": _COMPACT,
+    "dead-letter": {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)},
 }
-"""Our topics by suffix, with their settings. Each has one partition: what is in it has one order."""
+"""Our topics by suffix, with their settings. Each has one partition: what is in it has one order. They are the names of
+`stream.plan.OWN_TOPICS` that this release uses."""
+
+MAX_REPLICATION = 3
 
 
-class ClusterError(Exception):
+class ClusterError(Refusal):
     """The cluster is not as the configuration needs it. ``code`` is the exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 async def describe(brokers: str, topics: Iterable[str]) -> dict[str, int]:
@@ -48,23 +46,30 @@ async def describe(brokers: str, topics: Iterable[str]) -> dict[str, int]:
     Raises:
         ClusterError: no broker answers, or a topic may not be described.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
-    try:
-        await asyncio.wait_for(admin.start(), 15)
-        found = await admin.describe_topics(list(topics))
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"kafka.brokers: no broker answers at {brokers} ({type(error).__name__})", UNAVAILABLE
-        ) from None
-    finally:
-        await admin.close()
+    metadata = await _metadata(brokers, list(topics))
     counts = {}
-    for topic in found:
+    for topic in metadata["topics"]:
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
             raise ClusterError(f"topic {topic['topic']}: no right to DESCRIBE it", NO_PERMISSION)
         if topic["error_code"] == 0:
             counts[topic["topic"]] = len(topic["partitions"])
     return counts
+
+
+async def _metadata(brokers: str, topics: list[str]) -> Any:
+    client = AIOKafkaClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    try:
+        await asyncio.wait_for(client.bootstrap(), 15)
+        request = MetadataRequest(topics, allow_auto_topic_creation=False)
+        return (await client.send(client.get_random_node(), request)).to_object()
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(brokers, error) from None
+    finally:
+        await client.close()
+
+
+def unreachable(brokers: str, error: Exception) -> ClusterError:
+    return ClusterError(f"kafka.brokers: no broker answers at {brokers} ({type(error).__name__})", UNAVAILABLE)
 
 
 async def require(brokers: str, topics: Sequence[str]) -> dict[str, int]:
@@ -76,7 +81,8 @@ async def require(brokers: str, topics: Sequence[str]) -> dict[str, int]:
     counts = await describe(brokers, topics)
     missing = [topic for topic in topics if topic not in counts]
     if missing:
-        raise ClusterError(f"topic {', '.join(missing)}: does not exist on {brokers}", NO_INPUT)
+        verb = "does" if len(missing) == 1 else "do"
+        raise ClusterError(f"topic {', '.join(missing)}: {verb} not exist on {brokers}", NO_INPUT)
     return counts
 
 
@@ -102,84 +108,47 @@ async def require_ours(brokers: str, app: str) -> None:
         raise ClusterError(f"our topics {', '.join(wrong)} must have exactly 1 partition", NO_INPUT)
 
 
-async def create_ours(brokers: str, app: str, replication: int) -> list[str]:
+async def create_ours(brokers: str, app: str, replication: int | None = None) -> list[str]:
     """Create those of our topics that are missing; return their names.
+
+    Args:
+        replication: copies of each; None means one on each broker, at most 3.
 
     Raises:
         ClusterError: no broker answers, or a creation is refused.
     """
     existing = await describe(brokers, ours(app))
+    missing = [suffix for suffix in OURS if f"{app}.{suffix}" not in existing]
+    if not missing:
+        return []
+    copies = replication or min(MAX_REPLICATION, len((await _metadata(brokers, []))["brokers"]))
+    async with _admin(brokers) as admin:
+        for suffix in missing:
+            await _create(admin, NewTopic(f"{app}.{suffix}", 1, copies, topic_configs=OURS[suffix]))
+    return [f"{app}.{suffix}" for suffix in missing]
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: NewTopic) -> None:
+    answer = await admin.create_topics([topic], timeout_ms=10_000)
+    code, *message = answer.topic_errors[0][1:]
+    if code in (0, TopicAlreadyExistsError.errno):
+        return
+    error = for_code(code)
+    denied = "Authorization" in error.__name__
+    said = f": {message[0]}" if message and message[0] else ""
+    raise ClusterError(
+        f"topic {topic.name}: the cluster refuses to create it ({error.__name__}{said})",
+        NO_PERMISSION if denied else UNAVAILABLE,
+    )
+
+
+@asynccontextmanager
+async def _admin(brokers: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=15_000)
-    created = []
     try:
-        await admin.start()
-        for suffix, settings in OURS.items():
-            name = f"{app}.{suffix}"
-            if name in existing:
-                continue
-            topic = NewTopic(name, 1, replication, topic_configs=settings)
-            answer = await admin.create_topics([topic], timeout_ms=10_000)
-            code = answer.topic_errors[0][1]
-            if code not in (0, TopicAlreadyExistsError.errno):
-                raise ClusterError(
-                    f"topic {name}: the cluster refuses to create it ({for_code(code).__name__})", NO_PERMISSION
-                )
-            created.append(name)
-    except (KafkaError, OSError) as error:
-        raise ClusterError(f"topics cannot be created: {error}", UNAVAILABLE) from None
+        await asyncio.wait_for(admin.start(), 15)
+        yield admin
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(brokers, error) from None
     finally:
         await admin.close()
-    return created
-
-
-async def sample(brokers: str, topic: str, partitions: int, count: int) -> list[RecordBatch]:
-    """Return up to ``count`` of the newest records of a topic, which also proves the right to read it.
-
-    Raises:
-        ClusterError: no right to read.
-    """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=brokers,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-    )
-    try:
-        await consumer.start()
-        tps = [TopicPartition(topic, partition) for partition in range(partitions)]
-        consumer.assign(tps)
-        ends = await consumer.end_offsets(tps)
-        begins = await consumer.beginning_offsets(tps)
-        batches = []
-        for tp in tps:
-            consumer.seek(tp, max(begins[tp], ends[tp] - count))
-            consumer.pause(*(other for other in tps if other != tp))
-            consumer.resume(tp)
-            if ends[tp] == begins[tp] and batches:
-                continue
-            found = (await consumer.getmany(tp, timeout_ms=2_000, max_records=count)).get(tp, [])
-            if found:
-                batches.append(_batch(tp, found, ends[tp]))
-        return batches
-    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
-        raise ClusterError(f"topic {topic}: no right to READ it", NO_PERMISSION) from None
-    except (KafkaError, OSError) as error:
-        raise ClusterError(f"topic {topic}: cannot be read ({type(error).__name__})", UNAVAILABLE) from None
-    finally:
-        await consumer.stop()
-
-
-def _batch(tp: TopicPartition, found: list, end: int) -> RecordBatch:  # type: ignore[type-arg]
-    return RecordBatch(
-        tp.topic,
-        tp.partition,
-        found[0].offset,
-        found[-1].offset + 1,
-        end,
-        [record.offset for record in found],
-        [record.timestamp for record in found],
-        [record.key for record in found],
-        [record.value for record in found],
-        [tuple(record.headers) for record in found],
-    )

@@ -29,7 +29,13 @@ from stream.plan import Plan, StreamPlan
 from stream.tap import Fed, Tap
 
 CHUNK = 1000
+MAX_TIMESTAMP = 253_402_300_799_999
+"""The end of the year 9999."""
 _ENVELOPE = {"key", "timestamp", "headers", "value"}
+
+
+class BadLineError(ValueError):
+    """A line is an envelope that cannot be understood: it is no record, so there is nothing to reject and count."""
 
 
 @dataclass(slots=True)
@@ -176,14 +182,21 @@ class Replay:
 
 
 def read_lines(path: Path, streams: tuple[StreamPlan, ...]) -> Iterator[Line]:
-    """Yield the records of a JSONL file; a line that is not JSON is a record that cannot be read."""
+    """Yield the records of a JSONL file; a line that is not JSON is a record that cannot be read.
+
+    Raises:
+        BadLineError: an envelope has a key, a timestamp or headers of another kind; with file and line.
+    """
     timed = next((stream for stream in streams if stream.time is not None), None)
     last = 0
     with path.open("rb") as lines:
-        for raw in lines:
+        for number, raw in enumerate(lines, 1):
             text = raw.rstrip(b"\r\n")
             if text:
-                line = _line(text, timed, last, len(raw))
+                try:
+                    line = _line(text, timed, last, len(raw))
+                except BadLineError as error:
+                    raise BadLineError(f"{path}:{number}: {error}") from None
                 last = max(last, line.timestamp)
                 yield line
 
@@ -197,12 +210,18 @@ def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
         return Line(_event_time(tree, timed, last), None, text, (), size)
     key, value, headers = tree.get("key"), tree["value"], tree.get("headers") or {}
     stamp = tree.get("timestamp")
+    if key is not None and not isinstance(key, str):
+        raise BadLineError("'key' of an envelope must be a text or null")
+    if stamp is not None and (type(stamp) is not int or not 0 <= stamp <= MAX_TIMESTAMP):
+        raise BadLineError("'timestamp' of an envelope must be milliseconds since 1970, a whole number")
+    if not isinstance(headers, dict) or not all(item is None or isinstance(item, str) for item in headers.values()):
+        raise BadLineError("'headers' of an envelope must be a mapping of texts")
     body = None if value is None else value.encode() if isinstance(value, str) else orjson.dumps(value)
     return Line(
-        stamp if isinstance(stamp, int) else _event_time(value, timed, last),
-        None if key is None else str(key).encode(),
+        _event_time(value, timed, last) if stamp is None else stamp,
+        None if key is None else key.encode(),
         body,
-        tuple((str(name), str(item).encode()) for name, item in headers.items()),
+        tuple((name, None if item is None else item.encode()) for name, item in headers.items()),
         size,
     )
 

@@ -17,8 +17,9 @@ from aiokafka.errors import KafkaError
 
 from stream.alerts import VERSION
 from stream.clock import Clocks
-from stream.cluster import UNAVAILABLE, ClusterError, require, require_ours
+from stream.cluster import ClusterError, require, require_ours
 from stream.codec import UnknownFormat, pack
+from stream.exits import BUG, GONE, TRY_AGAIN, UNAVAILABLE
 from stream.exposition import Registry
 from stream.gauges import attach
 from stream.host import latest_positions
@@ -33,13 +34,9 @@ from stream.store import Store
 from stream.tail import Truncated
 from stream.tapping import Tapping
 from stream.transport import BrokerUnavailable, Input, make_app, reach
-from stream.watchdog import EXIT as TRY_AGAIN
 from stream.watchdog import LoopWatchdog, Progress
 
 log = logging.getLogger(__name__)
-
-BUG, GONE = 70, 74
-"""Exit codes: an error of ours; the ledger no longer reaches back to what is stored."""
 
 TICK_MAX_AGE_S = 15.0
 LOOK_S = 1.0
