@@ -27,7 +27,6 @@ from stream.metrics import CATALOGUE, EXPORTED, EXPOSITION, LIMIT, SUPPRESSED, M
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINES = 2_000
 MAX_LABEL_BYTES = 128
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"'})
 _OF_THE_PAGE = (SUPPRESSED, LIMIT, EXPORTED, EXPOSITION)
 
 
@@ -142,10 +141,10 @@ def clean(value: str) -> str:
     'a??~185e38f6'
     """
     raw = value.encode("utf-8", "surrogatepass")
-    shown = "".join(c if c.isprintable() else "?" for c in value)
-    if shown == value and len(raw) <= MAX_LABEL_BYTES:
+    if value.isprintable() and len(raw) <= MAX_LABEL_BYTES:
         return value
-    cut = shown.encode("utf-8")[: MAX_LABEL_BYTES - 9].decode("utf-8", "ignore")
+    shown = "".join(c if c.isprintable() else "?" for c in value)
+    cut = shown.encode()[: MAX_LABEL_BYTES - 9].decode("utf-8", "ignore")
     return f"{cut}~{hashlib.blake2b(raw, digest_size=4).hexdigest()}"
 
 
@@ -154,7 +153,8 @@ def _series(metric: Metric, labels: tuple[str, ...]) -> str:
         raise ValueError(f"{metric.name} has the labels {metric.labels}, got {len(labels)} values")
     if not labels:
         return metric.name
-    pairs = (f'{name}="{clean(value).translate(_ESCAPES)}"' for name, value in zip(metric.labels, labels, strict=True))
+    values = [clean(value).replace("\\", "\\\\").replace('"', '\\"') for value in labels]
+    pairs = [f'{name}="{value}"' for name, value in zip(metric.labels, values, strict=True)]
     return f"{metric.name}{{{','.join(pairs)}}}"
 
 
