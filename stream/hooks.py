@@ -154,23 +154,22 @@ class Consumer(driver.Consumer):
                 return  # revoked meanwhile: whoever gets the partition reads from its accepted position
             tp = TP(batch.topic, batch.partition)
             self._read_offset[tp] = None  # Faust would drop what is read again after a seek backwards
+            value: Any = (seek, batch)  # Faust says bytes; our topics' schema hands on whatever it is
             yield (
                 tp,
                 ConsumerMessage(
-                    *(
-                        batch.topic,
-                        batch.partition,
-                        batch.start,
-                        monotonic(),
-                        0,
-                        None,
-                        None,
-                        (seek, batch),
-                        None,
-                        0,
-                        0,
-                        tp,
-                    ),
+                    batch.topic,
+                    batch.partition,
+                    batch.start,
+                    monotonic(),
+                    timestamp_type=0,
+                    headers=None,
+                    key=None,
+                    value=value,
+                    checksum=None,
+                    serialized_key_size=0,
+                    serialized_value_size=0,
+                    tp=tp,
                     generation_id=generation,
                 ),
             )

@@ -76,9 +76,10 @@ def make_app(
         on_batch: called with every batch, one at a time per topic. An exception ends the application: batches are never skipped.
         on_assigned: called after each rebalance with all input partitions of this worker and whether it is the judge. Batches
             that come before the caller sought a partition start anywhere.
-        on_revoked: called before a rebalance and before a stop, when no batch is being handled.
+        on_revoked: called before a rebalance and before a stop, when no batch is being handled. A handler that is not done with
+            its batch within ``rebalance_timeout`` ends the application.
         session_timeout: seconds until a killed worker's partitions move. heartbeat: seconds between signs of life.
-        rebalance_timeout: seconds ``on_revoked`` may take.
+        rebalance_timeout: seconds a worker may take to let go of its partitions.
         metadata_max_age: seconds until an added partition is noticed.
         fetch_bytes: bytes fetched at most per partition and request.
         check_crcs: whether checksums are compared (1.2 microseconds per record).
@@ -97,6 +98,7 @@ def make_app(
         table_standby_replicas=1,  # no tables: this keeps Faust's sticky assignor
         topic_allow_declare=False,
         topic_disable_leader=True,
+        stream_buffer_maxsize=QUEUE,  # of each topic; the maxsize of app.topic() is dropped by Faust 0.15
         stream_wait_empty=False,  # its wait has no end; a lock per topic does the same
         consumer_auto_offset_reset="earliest",  # what retention took shows as a batch that starts too high
         consumer_max_fetch_size=fetch_bytes,
@@ -116,18 +118,26 @@ def make_app(
     source = Input(app, brokers)
     locks = [_add_agent(source, topic, on_batch) for topic in topics]
 
-    async def assigned(_: Any, partitions: set[Any], **signal: Any) -> None:
+    async def assigned(*sent: Any, **_: Any) -> None:
+        partitions = sent[1]
         source.assigned = {tuple(tp) for tp in partitions if tp.topic != ledger}
         source.judge = any(tp.topic == ledger for tp in partitions)
         await on_assigned(set(source.assigned), source.judge)
 
-    async def revoked(*_: Any, **signal: Any) -> None:
-        if source.assigned or source.judge:
-            async with AsyncExitStack() as idle:
-                for lock in locks:
-                    await idle.enter_async_context(lock)
-                gone, source.assigned, source.judge = source.assigned, set(), False
-                await on_revoked(gone)
+    async def revoked(*_: Any, **__: Any) -> None:
+        if not (source.assigned or source.judge):
+            return
+        async with AsyncExitStack() as idle:
+            try:
+                async with asyncio.timeout(rebalance_timeout):
+                    for lock in locks:
+                        await idle.enter_async_context(lock)
+            except TimeoutError:
+                if app.should_stop:
+                    return  # what is not in the ledger is read again by whoever comes next
+                raise
+            gone, source.assigned, source.judge = source.assigned, set(), False
+            await on_revoked(gone)
 
     app.on_partitions_assigned.connect(assigned, weak=False)
     app.on_partitions_revoked.connect(revoked, weak=False)
@@ -150,7 +160,7 @@ class _AsIs(faust.Schema):  # type: ignore[type-arg]
 def _add_agent(source: Input, topic: str, on_batch: OnBatch) -> asyncio.Lock:
     """Add the agent of one input topic; return the lock it holds while it handles a batch."""
     lock = asyncio.Lock()
-    channel = source.app.topic(topic, schema=_AsIs(), acks=False, maxsize=QUEUE)
+    channel = source.app.topic(topic, schema=_AsIs(), acks=False)
 
     async def agent(batches: Any) -> None:
         async for seek, batch in batches:

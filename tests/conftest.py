@@ -1,13 +1,14 @@
 """Brokers for every test, and the promise that a skip is never silent.
 
-``broker`` is Apache Kafka, or the embedded broker where Java or Maven is absent (the header says so); ``kafka`` is Apache Kafka
-or a skip that names what is missing. With STREAMGAUGE_NO_SKIP=1 every skip is a failure: continuous integration installs everything.
+``broker`` is Apache Kafka, or the embedded broker where Java or Maven is absent (the header says so); ``kafka`` is Apache
+Kafka or a skip that names what is missing. With STREAMGAUGE_NO_SKIP=1 every skip is a failure, so that continuous
+integration installs everything.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -21,14 +22,16 @@ def pytest_report_header() -> str:
     return f"broker: {Kafka.kind if not missing else f'{EmbeddedBroker.kind}, because {missing}'}"
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure when STREAMGAUGE_NO_SKIP is 1."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     if report.skipped and os.environ.get("STREAMGAUGE_NO_SKIP") == "1" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"{item.nodeid} was skipped, which is not allowed here: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

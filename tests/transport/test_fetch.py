@@ -1,0 +1,138 @@
+"""A fetch is cut into record batches that tile its offsets, whatever lies in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from stream.batch import RecordBatch
+from stream.fetch import CHUNK, interleave, read
+from stream.inflate import LIMIT, Limit
+
+CONTROL = 0x20
+
+
+def kafka_batch(base: int, values: Iterable[bytes], codec: int = 0, attributes: int = 0) -> bytearray:
+    """Return one batch of the log as the broker would send it."""
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 24)
+    for delta, value in enumerate(values):
+        builder.append(delta, 1000 + delta, None, value, [])
+    data = bytearray(builder.build())
+    data[0:8] = base.to_bytes(8, "big")
+    data[22] |= attributes  # the low byte of the attributes; outside of what the broker sends, so no checksum below
+    return data
+
+
+def cut(*batches: bytearray, position: int = 0, check_crcs: bool = False, budget: int = LIMIT) -> list[RecordBatch]:
+    """Return the record batches of a fetch that consists of ``batches``."""
+    return list(read(MemoryRecords(bytes(b"".join(batches))), "t", 0, position, 99, check_crcs, budget))
+
+
+def numbers(start: int, count: int) -> list[bytes]:
+    """Return ``count`` distinct values."""
+    return [b"%d" % n for n in range(start, start + count)]
+
+
+def assert_tiles(found: list[RecordBatch], start: int, end: int) -> None:
+    """Assert that each batch begins where the one before ended and holds only records of its range."""
+    assert [batch.start for batch in found] == [start, *[batch.next for batch in found[:-1]]]
+    assert found[-1].next == end
+    for batch in found:
+        assert all(batch.start <= offset < batch.next for offset in batch.offsets)
+        assert len(batch.offsets) <= CHUNK
+
+
+def test_small_kafka_batches_are_joined() -> None:
+    """A producer without linger writes batches of one record; a record batch per record would cost Faust's price again."""
+    (batch,) = cut(*[kafka_batch(n, [b"%d" % n]) for n in range(50)])
+    assert (batch.start, batch.next, batch.end) == (0, 50, 99)
+    assert batch.values == numbers(0, 50)
+    assert batch.offsets == list(range(50))
+
+
+def test_large_kafka_batch_is_cut() -> None:
+    """No record batch holds more than CHUNK records."""
+    found = cut(kafka_batch(0, numbers(0, 2500)), kafka_batch(2500, numbers(2500, 500)))
+    assert_tiles(found, 0, 3000)
+    assert [len(batch.values) for batch in found] == [1000, 1000, 1000]
+    assert [value for batch in found for value in batch.values] == numbers(0, 3000)
+
+
+def test_gap_before_a_batch_is_covered() -> None:
+    """Offsets that compaction removed lie inside the range of the batch that follows."""
+    (batch,) = cut(kafka_batch(7, numbers(0, 3)), position=2)
+    assert (batch.start, batch.next, batch.offsets) == (2, 10, [7, 8, 9])
+
+
+def test_control_records_alone_still_move_on() -> None:
+    """A fetch of nothing but a transaction's end is a batch without records: otherwise its reader never reaches the end."""
+    (batch,) = cut(kafka_batch(4, [b"commit"], attributes=CONTROL), position=4)
+    assert (batch.start, batch.next, batch.values, batch.unreadable) == (4, 5, [], "")
+
+
+def test_head_of_a_batch_below_the_position_is_dropped() -> None:
+    """The broker sends whole batches: after a seek into the middle, the records before are not wanted."""
+    (batch,) = cut(kafka_batch(0, numbers(0, 10)), position=6)
+    assert (batch.start, batch.next, batch.values) == (6, 10, numbers(6, 4))
+
+
+@pytest.mark.parametrize("codec", [0, 1, 2, 3, 4], ids=["none", "gzip", "snappy", "lz4", "zstd"])
+def test_damaged_batch_is_named_and_passed_over(codec: int) -> None:
+    """One broken bit costs one Kafka batch, by its exact offsets; its neighbours are read."""
+    damaged = kafka_batch(3, numbers(3, 4), codec)
+    damaged[-1] ^= 0x01
+    found = cut(kafka_batch(0, numbers(0, 3)), damaged, kafka_batch(7, numbers(7, 2)), check_crcs=True)
+    assert_tiles(found, 0, 9)
+    assert [(batch.start, batch.next, batch.unreadable) for batch in found] == [
+        (0, 3, ""),
+        (3, 7, "corrupt"),
+        (7, 9, ""),
+    ]
+    assert [batch.values for batch in found] == [numbers(0, 3), [], numbers(7, 2)]
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_compression_bomb_is_named_and_passed_over(codec: int) -> None:
+    """A batch that would unpack beyond the limit costs its own offsets only."""
+    bomb = kafka_batch(1, [bytes(200_000)], codec)
+    try:
+        Limit(100_000).install()
+        found = cut(kafka_batch(0, [b"a"], codec), bomb, kafka_batch(2, [b"b"], codec), check_crcs=False)
+    finally:
+        Limit().install()
+    assert [(batch.start, batch.next, batch.unreadable) for batch in found] == [
+        (0, 1, ""),
+        (1, 2, "too_large"),
+        (2, 3, ""),
+    ]
+
+
+def test_millions_of_empty_records_are_a_bomb_too() -> None:
+    """The number of records in one Kafka batch is bounded, because each costs a hundred bytes here and seven there."""
+    data = kafka_batch(0, [b"a"])
+    data[23:27] = (600_000).to_bytes(4, "big")  # last offset delta
+    (batch,) = cut(data)
+    assert (batch.start, batch.next, batch.unreadable) == (0, 600_001, "too_large")
+
+
+def test_reading_stops_at_the_budget_and_can_go_on() -> None:
+    """A fetch that unpacks to more than the memory allowed is handed over in portions."""
+    fetched = MemoryRecords(bytes(b"".join(kafka_batch(n * 1001, [bytes(1000)] * 1001) for n in range(3))))
+    first = list(read(fetched, "t", 0, 0, 99, False, 1_000_000 - 1))
+    assert fetched.has_next()
+    rest = list(read(fetched, "t", 0, first[-1].next, 99, False, LIMIT))
+    assert not fetched.has_next()
+    assert_tiles([*first, *rest], 0, 3003)
+
+
+def test_partitions_take_turns() -> None:
+    """A partition with much to read does not keep the others waiting."""
+
+    def batch(partition: int, start: int) -> RecordBatch:
+        return RecordBatch("t", partition, start, start + 1, 9, [], [], [], [], [])
+
+    order = interleave([[batch(0, 0), batch(0, 1), batch(0, 2)], [batch(1, 0)], [batch(2, 0), batch(2, 1)]])
+    assert [(found.partition, found.start) for found in order] == [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (0, 2)]
