@@ -73,10 +73,10 @@ INCIDENT = _gauge(
 )
 INCIDENT_INFO = _gauge(
     "incident_info",
-    ("model", "check", "subject", "reason", "incident", "owner_team"),
+    ("model", "check", "subject", "incident", "owner_team"),
     "1",
     "max",
-    "Reason, id and owner of an open incident.",
+    "Id and owner of an open incident.",
 )
 HEARTBEAT = _gauge(
     "heartbeat_timestamp_seconds",
@@ -86,7 +86,7 @@ HEARTBEAT = _gauge(
     "Wall clock of the judge's last heartbeat: all positions move, alerts are out.",
 )
 ALERTS_UNDELIVERED = _gauge(
-    "alerts_undelivered", (), "events", "max", "Alert events that the broker has not acknowledged yet."
+    "alerts_undelivered", (), "1", "max", "1 while the brokers refuse an alert event; the judge waits with it."
 )
 ALERT_SENDS_FAILED = _counter(
     "alert_sends_failed", (), "sends", "sum", "Sends of alert events that the broker refused."
