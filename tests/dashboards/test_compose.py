@@ -12,6 +12,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from stream.cli import parser
 from stream.demo import config
 from stream.settings import Settings, load
 
@@ -81,6 +82,12 @@ def test_our_services_run_without_rights() -> None:
         re.match(r"FROM python:3\.11\.\d+-slim-\w+( AS build)?$", line) for line in lines if line.startswith("FROM")
     )
     assert "/ready" in "".join(lines)
+
+
+@pytest.mark.parametrize("name", ["topics", "flights", "monitor"])
+def test_the_commands_are_those_of_the_command_line(name: str) -> None:
+    command = SERVICES[name]["command"]
+    assert parser().parse_args(command).command == command[0]
 
 
 def test_the_monitor_watches_what_the_demo_watches(tmp_path: Path) -> None:
