@@ -84,7 +84,7 @@ def test_our_services_run_without_rights() -> None:
     assert "/ready" in "".join(lines)
 
 
-@pytest.mark.parametrize("name", ["topics", "flights", "monitor"])
+@pytest.mark.parametrize("name", ["topics", "monitor"])
 def test_the_commands_are_those_of_the_command_line(name: str) -> None:
     command = SERVICES[name]["command"]
     assert parser().parse_args(command).command == command[0]
