@@ -14,6 +14,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from stream.describe import span
+
+MANY_HOURS_MS = 3 * 86_400_000
 _STYLE = {"page": "bold red", "ticket": "yellow", "info": "cyan", "resolved": "green"}
 
 
@@ -56,6 +59,15 @@ def visible(text: str) -> str:
     'a?[2Jb'
     """
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def duration(ms: float) -> str:
+    """Return a duration for people, in days where hours are too many to mean anything.
+
+    >>> duration(75_000), duration(20_760 * 86_400_000)
+    ('75 s', '20760 days')
+    """
+    return span(ms) if ms < MANY_HOURS_MS else f"{ms / 86_400_000:.0f} days"
 
 
 def event_line(event: dict[str, Any]) -> Text:

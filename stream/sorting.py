@@ -79,7 +79,7 @@ class Sorter:
             records, at = records.take(keep), [at[i] for i in keep]
         filtered = len(chunk) - tombstones - len(refused) - len(records)
 
-        times = self._times(records)
+        times = self.times(records)
         future = times > now_ms + self._max_future_ms
         unusable = future | (times == BAD)
         if unusable.any():
@@ -99,7 +99,8 @@ class Sorter:
         cells = self._cells(times, origins)
         return Sorted(tombstones, filtered, rejected, late, records, at, times, origins, cells, frontier)
 
-    def _times(self, records: Records) -> NDArray[np.int64]:
+    def times(self, records: Records) -> NDArray[np.int64]:
+        """Return int64[n], the event time of each record in ms, `BAD` where it has none."""
         source = self._plan.time
         if source is None:
             return milliseconds([BAD if time < 0 else time for time in records.timestamps], "ms")

@@ -1,0 +1,64 @@
+"""The judge as it stands, read by somebody who is not its host: its newest checkpoint and the ledger from there on.
+
+The fold is pure and its inputs are in our topics, so anybody who may read them can know what the judge knows.
+"""
+
+from __future__ import annotations
+
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from stream.cluster import ClusterError, unreachable
+from stream.codec import FormatError, UnknownFormat, unpack
+from stream.exits import NO_PERMISSION
+from stream.host import latest_checkpoint
+from stream.judge import Judge
+from stream.producer import Producer
+from stream.store import Store
+from stream.tail import Tail, Truncated
+
+
+async def judge(brokers: str, app: str) -> Judge | None:
+    """Return the judge of an application, None when it has not begun or its ledger does not reach back.
+
+    Raises:
+        ClusterError: our topics may not be read.
+    """
+    producer = Producer(brokers)
+    store, tail = Store(brokers, f"{app}.state", producer), Tail(brokers, f"{app}.ledger")
+    try:
+        await store.start()
+        return await _judge(store, tail)
+    except Truncated:
+        return None
+    except TopicAuthorizationFailedError:
+        raise ClusterError(f"topic {app}.state or {app}.ledger: no right to READ it", NO_PERMISSION) from None
+    except (KafkaError, OSError) as error:
+        raise unreachable(brokers, error) from None
+    finally:
+        await tail.stop()
+        await store.stop()
+        await producer.stop()
+
+
+async def _judge(store: Store, tail: Tail) -> Judge | None:
+    result = Judge()
+    checkpoint = latest_checkpoint(store.records)
+    if checkpoint is not None:
+        tree = unpack(checkpoint.data)[1]
+        for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
+            await store.blob(name)
+        result = Judge.restore(tree, store.known)
+    await tail.start(result.fold.offset if checkpoint is not None else None)
+    if checkpoint is None and await tail.begin() > 0:
+        return None
+    for offset, _, frame in await tail.read_to_end():
+        try:
+            header, body = unpack(frame or b"")
+        except UnknownFormat:
+            raise
+        except FormatError:
+            continue
+        if header["kind"] == "note" and header.get("note") == "adopt":
+            await store.blob(header["new"])
+        result.apply(offset, header, body, store.known)
+    return result if result.layout is not None else None
