@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from stream import hooks
 
@@ -58,20 +58,18 @@ class Input:
         return await self._call(loop, seek(), 30)
 
     async def begin_end(self, partition: Partition, pause: float = 0.0) -> tuple[int, int]:
-        """Return the first retained offset and the end offset (high watermark), from the partition's leader.
+        """Return the first retained offset and the end offset (high watermark), as the partition's leader says now.
 
         Args:
             pause: ask again after so many seconds and take the larger of each. Brokers have been seen to answer zero for a
                 moment; whoever would conclude from a small end that a topic was recreated asks twice.
 
         Raises:
-            KafkaError: the leader cannot be asked.
+            KafkaError, TimeoutError: the leader cannot be asked.
         """
 
         async def ask() -> tuple[int, int]:
-            begin = await consumer.beginning_offsets([tp])
-            end = await consumer.end_offsets([tp])
-            return begin[tp], end[tp]
+            return (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
 
         tp = TopicPartition(*partition)
         loop, consumer = hooks.in_thread(self.consumer)
@@ -80,7 +78,17 @@ class Input:
             await asyncio.sleep(pause)
             again = await self._call(loop, ask(), 60)
             begin, end = max(begin, again[0]), max(end, again[1])
-        return begin, end
+        return begin, await self._high_watermark(tp, end)
+
+    async def _high_watermark(self, tp: TopicPartition, listed: int) -> int:
+        # What brokers list as the end is not always the end: the embedded one gives the first offset of the last batch, plus
+        # one. The answer to a fetch says the truth on every broker.
+        async with self._read(tp, listed) as reader:
+            for _ in range(200):
+                if (found := reader.highwater(tp)) is not None:
+                    return max(listed, int(found))
+                await asyncio.sleep(0.01)
+        return listed
 
     async def position(self, partition: Partition) -> int | None:
         """Return the fetch position, or None when the partition is not (or no longer) here.
@@ -132,28 +140,38 @@ class Input:
             Timestamp (ms), key and value; None when it is no longer (or not yet) there, or the broker does not answer in 5 s.
         """
         tp = TopicPartition(*partition)
+        async with self._read(tp, offset) as reader:
+            try:
+                found = await reader.getmany(tp, timeout_ms=5000, max_records=1)
+            except KafkaError:  # such as an offset out of range
+                return None
+        record = next(iter(found.get(tp, ())), None)
+        if record is None or record.offset != offset:
+            return None
+        return record.timestamp, record.key, record.value
+
+    @asynccontextmanager
+    async def _read(self, tp: TopicPartition, offset: int) -> AsyncIterator[AIOKafkaConsumer]:
+        # A consumer of its own: the group's is in another thread, and its position is in use.
         async with self._reading:
             if self._reader is None:
                 reader = AIOKafkaConsumer(
-                    bootstrap_servers=self._brokers, auto_offset_reset="none", enable_auto_commit=False, group_id=None
+                    bootstrap_servers=self._brokers,
+                    auto_offset_reset="none",
+                    enable_auto_commit=False,
+                    fetch_max_wait_ms=10,
                 )
                 await reader.start()
                 self._reader = reader
             self._reader.assign([tp])
             self._reader.seek(tp, offset)
             try:
-                found = await self._reader.getmany(tp, timeout_ms=5000, max_records=1)
-            except (OffsetOutOfRangeError, KafkaError):
-                return None
+                yield self._reader
             finally:
                 self._reader.unsubscribe()
-        record = next(iter(found.get(tp, ())), None)
-        if record is None or record.offset != offset:
-            return None
-        return record.timestamp, record.key, record.value
 
     async def close(self) -> None:
-        """Close what `read_one` opened."""
+        """Close the consumer that `read_one` and `begin_end` share."""
         if self._reader is not None:
             reader, self._reader = self._reader, None
             await reader.stop()

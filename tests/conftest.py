@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -23,14 +24,25 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure when STREAMGAUGE_NO_SKIP is 1."""
-    report = yield
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the skip of a test into a failure where skips are not allowed."""
+    return refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn the skip of a whole file into a failure where skips are not allowed."""
+    return refuse_skip((yield))
+
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def refuse_skip(report: Report) -> Report:
+    """Return the report, as a failure if it is a skip and STREAMGAUGE_NO_SKIP is 1. An expected failure is no skip."""
     if report.skipped and os.environ.get("STREAMGAUGE_NO_SKIP") == "1" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome, report.longrepr = "failed", f"{item.nodeid} was skipped, which is not allowed here: {reason}"
+        report.outcome, report.longrepr = "failed", f"{report.nodeid} was skipped, which is not allowed here: {reason}"
     return report
 
 

@@ -75,7 +75,7 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(5)
+                self._process.wait(2)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

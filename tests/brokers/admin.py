@@ -96,27 +96,27 @@ async def produce_transaction(address: str, topic: str, rows: Iterable[Row | byt
 
 
 async def read_all(address: str, topic: str) -> list[ConsumerRecord]:
-    """Return every record of every partition from offset 0 to the end as it is now, by partition and offset."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="earliest")
+    """Return every record of every partition from the beginning to the end as it is now, by partition and offset."""
+    async with admin(address) as client:
+        (described,) = await client.describe_topics([topic])
+    partitions = [TopicPartition(topic, p["partition"]) for p in described["partitions"]]
+    partitions.sort(key=lambda tp: int(tp.partition))
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, fetch_max_wait_ms=50)
     await consumer.start()
+    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in partitions}
     try:
-        await consumer._client.force_metadata_update()
-        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not partitions:
-            await consumer._client.set_topics([topic])
-            partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in partitions}
-        while True:
-            behind = [tp for tp in partitions if await consumer.position(tp) < ends[tp]]
-            if not behind:
-                return [record for tp in partitions for record in found[tp] if record.offset < ends[tp]]
-            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+        behind = partitions
+        while behind:
+            for tp, records in (await consumer.getmany(timeout_ms=100)).items():
                 found[tp] += records
+            # The high watermark of the fetches, because what the embedded broker lists as the end lies too low.
+            ends = {tp: consumer.highwater(tp) for tp in partitions}
+            behind = [tp for tp in partitions if ends[tp] is None or await consumer.position(tp) < ends[tp]]
     finally:
         await consumer.stop()
+    return [record for tp in partitions for record in found[tp]]
 
 
 async def committed(address: str, group: str, topic: str, partition: int = 0) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -102,6 +103,24 @@ def test_two_workers_share_and_one_takes_over(kafka: Kafka) -> None:
         until(lambda: survivor.owns() == ([0, 1, 2, 3], True))
         until(lambda: all(covered(judge.events + survivor.events, p) == set(range(200)) for p in range(4)))
         assert all(event["start"] < event["next"] for event in survivor.said("batch"))
+
+
+def test_frozen_worker_loses_its_partitions_and_comes_back(kafka: Kafka) -> None:
+    """A worker that stood still longer than its session finds its partitions gone, says so, and shares again."""
+    topic, ledger, group = unique("input"), unique("ledger"), unique("group")
+    asyncio.run(admin.create_topic(kafka.address, topic, 2))
+    asyncio.run(admin.create_topic(kafka.address, ledger))
+    with workers() as running:
+        running += [Worker(kafka.address, group, topic, ledger) for _ in range(2)]
+        first, second = running
+        until(lambda: sorted(first.owns()[0] + second.owns()[0]) == [0, 1] and first.owns()[0] and second.owns()[0])
+        first.process.send_signal(signal.SIGSTOP)
+        until(lambda: second.owns() == ([0, 1], True))
+        first.process.send_signal(signal.SIGCONT)
+        until(lambda: len(second.owns()[0]) == 1 and len(first.owns()[0]) == 1)
+        assert sorted(first.owns()[0] + second.owns()[0]) == [0, 1]
+        assert first.owns()[1] != second.owns()[1]
+        assert first.said("revoked")
 
 
 def test_stopped_worker_hands_over_at_once(kafka: Kafka) -> None:

@@ -264,6 +264,21 @@ async def test_slow_handler_holds_the_fetch_back(address: str) -> None:
             assert_tiles(seen.batches, seen.batches[0].start, 20_000)
 
 
+def test_fetch_larger_than_the_memory_bound_comes_in_portions(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was fetched and would unpack to too much stays packed until there is room."""
+    monkeypatch.setattr("stream.hooks.LIMIT", 100_000)
+
+    async def test(address: str) -> None:
+        async with topic_and_ledger(address) as (topic, ledger):
+            await admin.produce(address, topic, [bytes(1000)] * 5000, compression_type="zstd")
+            async with worker(address, [topic], ledger) as (_, seen):
+                await until(lambda: seen.batches and seen.batches[-1].next == 5000)
+            assert_tiles(seen.batches, 0, 5000)
+            assert len(seen.values()) == 5000
+
+    asyncio.run(test(kafka.address))
+
+
 @on_kafka
 async def test_added_partition_is_noticed(address: str) -> None:
     """Partitions added to a topic are read from their beginning, without a restart."""
