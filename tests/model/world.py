@@ -1,0 +1,193 @@
+"""A modelled Kafka: input partitions that can lose and change their records, and our topics behind a bad network.
+
+Nothing here imitates a broker's code. It allows what a broker and a network allow, so that the protocol's own classes
+(`stream.ledger`, `stream.cursor`, `stream.host`) meet it in every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stream.host import Message
+from stream.ledger import Anchor, Fold, Frontier, Key, adopt_header
+
+if TYPE_CHECKING:
+    from tests.model.judge import JudgeHost
+    from tests.model.tap import Worker
+    from tests.model.variants import Protocol
+
+FATES = ("delivered", "acknowledgement lost", "dropped", "doubled", "delayed", "torn")
+"""What can become of a send. Only ``delivered`` and ``doubled`` are acknowledged; ``delayed`` may arrive at any later time;
+``torn`` delivers the first half of the messages."""
+
+PANE = 8
+JUMP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One input record: a number that no other record has, and its event time."""
+
+    id: int
+    time: int
+
+
+def advance(frontier: Frontier, time: int) -> Frontier:
+    """Toy of `stream.frontier`: the largest event time, a jump counting only when the next record confirms it."""
+    largest, candidate = frontier
+    if largest is None or time <= largest + JUMP:
+        return (time if largest is None else max(largest, time), None)
+    return (largest, time) if candidate is None else (min(candidate, time), None)
+
+
+class Input:
+    """One input partition. Each *life* is one creation of its topic, with its records and its first retained offset."""
+
+    def __init__(self) -> None:
+        self.lives: list[list[Record]] = [[]]
+        self.begins = [0]
+
+    @property
+    def life(self) -> int:
+        return len(self.lives) - 1
+
+    @property
+    def records(self) -> list[Record]:
+        return self.lives[-1]
+
+    @property
+    def begin(self) -> int:
+        return self.begins[-1]
+
+    @property
+    def end(self) -> int:
+        return len(self.records)
+
+    def anchor(self, offset: int) -> Anchor | None:
+        if not self.begin <= offset < self.end:
+            return None
+        record = self.records[offset]
+        return (offset, record.time, record.id)
+
+
+class Log:
+    """One of our topics, with one partition. `limbo` holds what the network has delayed."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+        self.limbo: list[Any] = []
+
+    def send(self, records: Sequence[Any], fate: str = "delivered") -> bool:
+        """Send records and return whether they were acknowledged."""
+        if fate == "delayed":
+            self.limbo += records
+        elif fate == "torn":
+            self.records += records[: len(records) // 2]
+        elif fate != "dropped":
+            self.records += records
+            if fate == "doubled":
+                self.records += records
+        return fate in ("delivered", "doubled")
+
+    def arrive(self, index: int) -> None:
+        self.records.append(self.limbo.pop(index))
+
+
+@dataclass
+class Truth:
+    """The fold of the ledger as it stands, and from which life of its topic each partition's position stems."""
+
+    fold: Fold
+    lives: dict[Key, int] = field(default_factory=dict)
+
+
+class World:
+    """Everything there is. `history` names every step, for whoever reads a counterexample."""
+
+    def __init__(self, protocol: Protocol, earliest: bool) -> None:
+        self.protocol = protocol
+        self.earliest = earliest
+        self.now = 0
+        self.inputs: dict[Key, Input] = {("t", 0): Input(), ("t", 1): Input()}
+        self.committed: dict[Key, int] = {}
+        self.ledger = Log()
+        self.topics = {name: Log() for name in ("alerts", "panes", "state")}
+        self.workers: list[Worker] = []
+        self.hosts: list[JudgeHost] = []
+        self.checkpointed = False
+        self.history: list[str] = []
+        self._truth = Truth(protocol.fold())
+        self._ids = 0
+        self._names = 0
+        self._event_time = 0
+        self.ledger.send([(adopt_header("layout", "L0", None), None)])
+
+    def say(self, text: str) -> None:
+        self.history.append(text)
+
+    def name(self, prefix: str) -> str:
+        self._names += 1
+        return f"{prefix}{self._names}"
+
+    def truth(self) -> Truth:
+        truth = self._truth
+        for offset in range(truth.fold.offset, len(self.ledger.records)):
+            header, body = self.ledger.records[offset]
+            if truth.fold.apply(offset, header) and header["kind"] in ("open", "entry"):
+                truth.lives[header["topic"], header["partition"]] = body["life"]
+        return truth
+
+    def produce(self, key: Key, steps: Sequence[int]) -> None:
+        """Append one record per step; event time moves by each step, backwards too."""
+        part = self.inputs[key]
+        for step in steps:
+            self._event_time = max(self._event_time + step, 0)
+            self._ids += 1
+            part.records.append(Record(self._ids, self._event_time))
+        self.say(f"{key}: produced {len(steps)}, end {part.end}")
+
+    def retain(self, key: Key, count: int) -> None:
+        """Retention removes the oldest records, never all: what a wholly emptied topic hides is stated in `stream.cursor`.
+
+        For the same reason it spares a partition whose present life nobody has read from yet.
+        """
+        part, truth = self.inputs[key], self.truth()
+        position = truth.fold.positions.get(key)
+        if position is None or position.anchor is None or truth.lives[key] != part.life:
+            return
+        part.begins[-1] = max(part.begin, min(part.begin + count, part.end - 1))
+        self.say(f"{key}: retention, begin {part.begin}")
+
+    def recreate(self, key: Key, count: int) -> None:
+        """Delete and create the topic, then produce. Not while its position rests on no record (`stream.cursor`)."""
+        part = self.inputs[key]
+        position = self.truth().fold.positions.get(key)
+        if position is not None and position.anchor is None and position.next > 0:
+            return
+        part.lives.append([])
+        part.begins.append(0)
+        self.committed.pop(key, None)
+        self.say(f"{key}: topic deleted and created again")
+        self.produce(key, [1] * count)
+
+    def reset_offsets(self, key: Key, offset: int) -> None:
+        """Somebody resets the group's committed offsets; nothing may depend on them."""
+        self.committed[key] = min(offset, self.inputs[key].end)
+        self.say(f"{key}: offsets of the group reset to {self.committed[key]}")
+
+    def wait(self, elapsed: int) -> None:
+        self.now += elapsed
+        self.say(f"{elapsed} ms pass")
+
+    def state(self) -> dict[str, bytes]:
+        """The compacted view of the topic ``state``."""
+        view: dict[str, bytes] = {}
+        message: Message
+        for message in self.topics["state"].records:
+            if message.value is None:
+                view.pop(message.key.decode(), None)
+            else:
+                view[message.key.decode()] = message.value
+        return view
