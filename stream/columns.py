@@ -9,7 +9,6 @@ Sources: ``key``, ``header:name``, or a path ``a.b.c``. A key that itself contai
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
@@ -20,6 +19,7 @@ from stream.records import printable
 
 Column = Sequence[Any]
 MAX_NESTING = 4
+_NESTED = {dict, list}
 
 
 class Absent:
@@ -140,11 +140,12 @@ class Table:
 def _leaves(table: Table, listed: Set[str], prefix: str, depth: int) -> Iterator[tuple[str, int]]:
     for keys, part in _unlisted(table, listed, prefix):
         for key in keys:
-            kinds = Counter(map(type, part._plain(key)))
-            scalars = len(part.rows) - kinds[dict] - kinds[list]
+            column = part._plain(key)
+            types = set(map(type, column))
+            scalars = len(column) if types.isdisjoint(_NESTED) else sum(type(value) not in _NESTED for value in column)
             if scalars:
                 yield prefix + key, scalars
-            if kinds[dict] and depth > 1 and "." not in key:
+            if dict in types and depth > 1 and "." not in key:
                 yield from _leaves(part._nested(key), listed, f"{prefix}{key}.", depth - 1)
 
 

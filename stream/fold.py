@@ -115,7 +115,8 @@ class _FieldFold:
         self._bins = bins
         self._key = key
         kind = field.kind if bins is None else bins.kind
-        self._expected = None if kind is None else _EXPECTED[kind]
+        self._expected = None if kind is None else _EXPECTED.get(kind)
+        self._identifies = field.kind == "id"
         self.numeric = bins is not None and bins.kind == "number"
 
     def count(self, column: Column, total: FieldCounts, sketch: Sketch | None) -> int:
@@ -143,6 +144,8 @@ class _FieldFold:
                 row[_CODES[kind]] += n
             numbers = [value for value in present if type(value) in _NUMBERS]
             strings = [value for value in present if type(value) is str]
+        if self._identifies:
+            numbers = strings = []  # every value is new and none may leave the process: not even the smallest number
         if numbers:
             self._count_numbers(numbers, total, sketch)
         if strings:

@@ -98,7 +98,7 @@ class Tap:
     def lost(self, to: int) -> None:
         """Account for the offsets below ``to`` that retention took before they were read."""
         for tally in self._tallies:
-            tally.skip(lost=to - self.cursor.next)
+            tally.skip(lost=max(to - self.cursor.next, 0))
         self.cursor.counted(to)
 
     def cut(self, end: int) -> bytes:

@@ -130,6 +130,15 @@ def test_bins_reach_beyond_both_ends() -> None:
     assert {place: n for place, n in enumerate(got.bins[0].tolist()) if n} == {0: 1, 1: 2, BINS - 1: 2}
 
 
+def test_the_stated_range_includes_its_ends() -> None:
+    rows = [{"v": x} for x in (-1.5, -1.0, 0.0, 2.0, 2.5)]
+    records = Records(list(rows), [0, 1, 2, 3, 4], [0] * 5, [None] * 5, [()] * 5)
+    unknown = np.full(len(FIELDS), c.NO_EXAMPLE)
+    got = SectionFold(PLAN, SECTION, KEY).count(records, np.zeros(5, np.int64), unknown, 0, None)
+    assert got.outside[0] == 2
+    assert got.example[0] == c.example(0, 0)
+
+
 def test_the_hash_depends_on_the_key() -> None:
     assert category_hash("DE", KEY) == category_hash("DE", KEY)
     assert category_hash("DE", KEY) != category_hash("DE", b"other")

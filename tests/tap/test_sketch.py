@@ -49,6 +49,7 @@ def test_merging_parts_equals_sketching_the_whole(
         [h for _, hashes in chunks for h in hashes],
     )
     assert codec.digest(merged.to_dict()) == codec.digest(whole.to_dict())
+    assert len(merged.strings(1)[0]) <= 12
     assert merged.n(0)[0] == sum(len(numbers) for numbers, _ in chunks)
 
 
@@ -72,6 +73,13 @@ def test_fractions_keep_ten_bits(values: list[float]) -> None:
     assert (np.abs(got) <= np.abs(exact)).all()
     if table._numbers[0].bits == sketch.FRACTION_BITS:
         assert (np.abs(exact - got) <= np.abs(exact) * 2.0**-10 + 5e-324 * 2**42).all()
+
+
+def test_many_whole_numbers_lose_their_last_bits() -> None:
+    """33 numbers do not fit into 16 rows; the counts stay."""
+    values, counts = sketch_of([1000.0 + i for i in range(33)], []).numbers(0)
+    assert 8 <= len(values) <= 16
+    assert counts.sum() == 33
 
 
 def test_more_strings_than_fit_keep_exact_counts_of_the_smallest_hashes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from stream import codec, tally
 from stream.batch import Headers, RecordBatch
-from stream.counts import PaneCounts, StreamCounts, coordinates
+from stream.counts import MAX_NAMES, PaneCounts, StreamCounts, coordinates
 from stream.layout import Bins, Layout, Section, layout_zero
 from stream.ledger import Fold, Position, adopt_header, open_header
 from stream.plan import Field, Plan, StreamPlan
@@ -91,7 +92,7 @@ records = st.builds(
     st.sampled_from([None, b"p", b"q", b"\xff"]),
     st.sampled_from([(), (("v", b"1"),), (("v", b"2"),), (("v", None),)]),
 )
-logs = st.lists(st.tuples(records, st.sampled_from([1, 1, 1, 3])), max_size=25)
+logs = st.lists(st.tuples(records, st.sampled_from([1, 1, 1, 3])), max_size=16)
 """Records and how far the next offset lies behind each: gaps are compaction or control records."""
 
 
@@ -326,6 +327,35 @@ def test_groups_are_named_by_the_section_and_the_others_by_the_census() -> None:
     assert pane.producers == {"q": 3}
 
 
+@pytest.mark.parametrize("size", [1, 7, 200])
+def test_names_are_bounded_and_do_not_depend_on_the_cuts(size: int) -> None:
+    """Request ids where a version belongs, and another field in every record."""
+    run = Run()
+    items = [
+        Record(body(**{f"field {i}": 1}), 0, f"producer {i}".encode(), (("v", f"{i}".encode()),)) for i in range(200)
+    ]
+    log, end = placed([(record, 1) for record in items])
+    for at in range(100, end, size):
+        run.feed(chunk(log, at, min(at + size, end)))
+        run.cut()
+    pane = run.panes["m.features", 0]
+    assert list(map(len, (pane.versions, pane.producers, pane.unlisted))) == [MAX_NAMES] * 3
+    assert min(pane.versions, key=lambda name: zlib.crc32(name.encode())) == min(
+        map(str, range(200)), key=lambda name: zlib.crc32(name.encode())
+    )
+
+
+@pytest.mark.parametrize(("wanted", "n"), [(1.0, 2), (True, 1), ("1", 1)])
+def test_a_filter_compares_types_too(wanted: str | float | bool, n: int) -> None:
+    """``true`` is not 1, and "1" is neither."""
+    stream = StreamPlan("m.features", "m", "features", TOPIC, where=(("kind", wanted),))
+    tap = Tap(layout_zero(Plan("app", (stream,), ()), {TOPIC: 1}), KEY, Position(100, 100), HASH_KEY)
+    log, end = placed([(Record(body(kind=kind)), 1) for kind in (1, 1.0, True, "1", None, [1])])
+    assert tap.feed(chunk(log, 100, end), NOW) is Fed.COUNTED
+    counts = decoded(tap.cut(end))[1]["m.features"]
+    assert (counts.applied, counts.filtered) == (n, 6 - n)
+
+
 def test_fields_that_nobody_listed_are_counted_unless_ignored() -> None:
     run = Run()
     log, end = placed([(Record(body(x=1.0, deep={"c": "DE", "d": 2}, extra=None, many=[1], model="m", ts=0), 0), 1)])
@@ -366,6 +396,7 @@ def test_gaps_and_losses_are_classes_of_their_own() -> None:
     run.tap.idle(107)
     run.tap.idle(90)
     run.tap.lost(120)
+    run.tap.lost(110)
     run.cut()
     for name in ("m.features", "m.predictions"):
         assert {key: n for key, n in run.classes[name].items() if n} == {"gaps": 7, "lost": 13}
