@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import time
+from typing import Any
 
 from stream.clock import Clocks
 from stream.compile import compile_plan
@@ -16,7 +17,7 @@ from stream.web import serve
 from stream.worker import Worker
 
 
-def run(settings: Settings, timing: dict[str, float] | None = None) -> int:
+def run(settings: Settings, timing: dict[str, Any] | None = None) -> int:
     """Run one worker until a signal or an end of its own; return the exit code.
 
     Args:
@@ -31,7 +32,7 @@ def run(settings: Settings, timing: dict[str, float] | None = None) -> int:
     return asyncio.run(_run(settings, timing))
 
 
-async def _run(settings: Settings, timing: dict[str, float] | None) -> int:
+async def _run(settings: Settings, timing: dict[str, Any] | None) -> int:
     worker = Worker(
         compile_plan(settings),
         ",".join(settings.kafka.brokers),

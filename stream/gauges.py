@@ -59,8 +59,7 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     yield m.ALERTS_UNDELIVERED, (), float(host.refused is not None)
     yield m.ALERT_SENDS_FAILED, (), host.failed_sends
     yield m.PUBLISH_LAG, (), max(host.judge.fold.offset - host.host.published, 0)
-    if host.checkpointed:
-        yield m.CHECKPOINT, (), host.checkpointed
+    yield m.CHECKPOINT, (), host.checkpointed
     if host.judge.incidents is None or not worker.speaks:
         return
     owners = {} if worker.layout is None else {model.name: model.owner for model in worker.layout.plan.models}

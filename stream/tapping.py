@@ -11,6 +11,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiokafka.errors import KafkaError
 
@@ -19,25 +20,35 @@ from stream.clock import Clocks
 from stream.codec import pack
 from stream.cursor import start
 from stream.layout import Layout
+from stream.learn import MIN_RECORDS
 from stream.ledger import HEARTBEAT_MS, Anchor, Key, Position, open_header
 from stream.ledgertail import LedgerTail
 from stream.panes import watermark
 from stream.producer import Producer
+from stream.source import Input
 from stream.tap import Fed, Tap
-from stream.transport import Input
 
 log = logging.getLogger(__name__)
 
 CUT_S = 1.0
 ENTRIES_PER_S = 50
 CONFIRM_S = 2.0
-AHEAD_PANES = 30
+HURRY_S = 0.1
+AHEAD_PANES = 24
 SEND_S = 40.0
 RETRY_S = 1.0
+BINS_S = 5.0
 
 
 class Lane:
-    """One input partition of this worker. ``tap`` is None until the ledger and the broker have said where it starts."""
+    """One input partition of this worker.
+
+    Attributes:
+        tap: None until the ledger and the broker have said where it starts. starting: that is being found out.
+        layout: what the tap counts by. end: end offset as last seen. sent_ms: monotonic time of the last entry.
+        parked: batches put aside while the partition is too far ahead; paused: it is not fetched meanwhile.
+        order: held while batches are counted. lock: held while an entry is in flight.
+    """
 
     def __init__(self) -> None:
         self.tap: Tap | None = None
@@ -46,6 +57,8 @@ class Lane:
         self.end = 0
         self.sent_ms = 0
         self.paused = False
+        self.parked: list[RecordBatch] = []
+        self.order = asyncio.Lock()
         self.lock = asyncio.Lock()
 
 
@@ -78,6 +91,8 @@ class Tapping:
         self._layout = layout
         self._clocks = clocks
         self._tasks: set[asyncio.Task[None]] = set()
+        self._counted: dict[str, int] = {}
+        self._hurry = asyncio.Event()
 
     async def assigned(self, keys: set[Key]) -> None:
         """Start a tap for each partition."""
@@ -94,34 +109,85 @@ class Tapping:
         self.lanes = {}
 
     async def on_batch(self, batch: RecordBatch) -> None:
-        """Count one batch; cut in between when it does not fit into one entry."""
+        """Count one batch, or put it aside while its partition is too far ahead of the others."""
         key = (batch.topic, batch.partition)
         lane = self.lanes.get(key)
-        if lane is None or lane.tap is None:
+        if lane is None:
             return
         lane.end = max(lane.end, batch.end)
-        while True:
+        async with lane.order:
+            if lane.parked:
+                lane.parked.append(batch)
+            else:
+                await self._count(key, lane, batch)
+        await self._wait_for_bins(batch)
+        await asyncio.sleep(0)
+
+    async def _count(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
+        """Feed one batch to the tap; cut in between when it does not fit into one entry."""
+        while lane.tap is not None and self.lanes.get(key) is lane:
+            if batch.next < lane.end and self._is_ahead(key):
+                await self._park(key, lane, batch)
+                return
             fed = lane.tap.feed(batch, self._clocks.wall_ms)
             if fed is Fed.COUNTED:
-                break
+                self._counted[batch.topic] = self._counted.get(batch.topic, 0) + len(batch.offsets)
+                return
             if fed is Fed.MISPLACED:
                 if batch.next > lane.tap.cursor.next:
                     self._restart(key)
                 return
             await self._settle_lanes({key: lane})
-            if self.lanes.get(key) is not lane or lane.tap is None:
-                return
-        await asyncio.sleep(0)
+
+    async def _park(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
+        """Put a batch aside and stop fetching the partition: open panes stay few while catching up, and memory with them."""
+        lane.parked.append(batch)
+        self._hurry.set()
+        if not lane.paused and self.input is not None:
+            lane.paused = True
+            await self.input.pause(key)
+
+    async def _unpark(self, key: Key, lane: Lane) -> None:
+        """Count what was put aside, as soon as the others have caught up."""
+        async with lane.order:
+            while lane.parked and not self._is_ahead(key):
+                batch = lane.parked.pop(0)
+                held, lane.parked = lane.parked, []
+                await self._count(key, lane, batch)
+                lane.parked += held
+            if lane.paused and not lane.parked and self.input is not None:
+                lane.paused = False
+                await self.input.resume(key)
+
+    async def _wait_for_bins(self, batch: RecordBatch) -> None:
+        """While catching up, wait a little for the bins that the records counted so far suffice to learn.
+
+        What a topic holds is read at tens of thousands of records a second; adopting a layout takes a second. Without this
+        pause all of it would have passed before there are bins, and no reference could be learned from it.
+        """
+        layout = self._layout()
+        streams = layout.plan.of_topic(batch.topic)
+        learning = any(not layout.sections[stream.name].learned for stream in streams)
+        if not learning or batch.next >= batch.end or self._counted.get(batch.topic, 0) < MIN_RECORDS:
+            return
+        deadline = self._clocks.monotonic() + BINS_S
+        self._hurry.set()
+        while self._layout() is layout and self._clocks.monotonic() < deadline and self.lanes:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        self._counted[batch.topic] = 0
 
     async def run(self) -> None:
         """Cut every second (rarer above 50 partitions), for ever."""
         while True:
-            await asyncio.sleep(max(CUT_S, len(self.lanes) / ENTRIES_PER_S))
+            await asyncio.sleep(HURRY_S)
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), max(CUT_S, len(self.lanes) / ENTRIES_PER_S) - HURRY_S)
             await self._round()
 
     async def _round(self, force: bool = False) -> None:
         await self._settle_lanes({key: lane for key, lane in self.lanes.items() if self._due(lane, force)})
-        await self._brake()
+        await asyncio.gather(*(self._unpark(key, lane) for key, lane in self.lanes.items() if lane.parked))
 
     def _due(self, lane: Lane, force: bool) -> bool:
         if lane.tap is None or lane.lock.locked():
@@ -167,6 +233,7 @@ class Tapping:
             return
         self.restarts += lane.tap is not None
         lane.tap, lane.starting = None, True
+        lane.parked.clear()
         task = asyncio.create_task(self._start(key, lane), name=f"start {key[0]}/{key[1]}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -233,19 +300,9 @@ class Tapping:
         found = await self.input.read_one(key, offset)
         return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
 
-    async def _brake(self) -> None:
-        """Pause a partition far ahead of its streams' watermark, so that open panes stay few while catching up."""
-        layout = self._layout()
-        for key, lane in self.lanes.items():
-            if lane.tap is None or self.input is None:
-                continue
-            ahead = lane.tap.cursor.next < lane.end and self._is_ahead(layout, key)
-            if ahead != lane.paused:
-                await (self.input.pause(key) if ahead else self.input.resume(key))
-                lane.paused = ahead
-
-    def _is_ahead(self, layout: Layout, key: Key) -> bool:
-        fold = self._ledger.fold
+    def _is_ahead(self, key: Key) -> bool:
+        """Return whether a partition is far ahead of the watermark of one of its streams."""
+        layout, fold = self._layout(), self._ledger.fold
         position = fold.positions.get(key)
         for stream in layout.plan.of_topic(key[0]):
             mark = watermark(fold, stream, layout.sections[stream.name].partitions).time

@@ -251,7 +251,9 @@ class Watch:
 
     def _named(self) -> Section | None:
         room = MAX_FIELDS - len(self.section.fields)
-        new = _often(self.census["unlisted"])[:room] if self.plan.unlisted == "watch" else []
+        taken = {*self.section.names, *(field.source for field in self.section.fields)}
+        unlisted = [name for name in _often(self.census["unlisted"]) if name not in taken]
+        new = unlisted[:room] if self.plan.unlisted == "watch" else []
         versions = _newest(self.section.versions, self.census["versions"], MAX_VERSIONS)
         producers = _newest(self.section.producers, self.census["producers"], MAX_PRODUCERS)
         if not new and versions == self.section.versions and producers == self.section.producers:

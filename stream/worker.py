@@ -53,7 +53,7 @@ class Worker:
         hash_key: bytes,
         from_earliest: bool,
         clocks: Clocks,
-        timing: dict[str, float] | None = None,
+        timing: dict[str, Any] | None = None,
     ) -> None:
         self.plan = plan
         self.version = VERSION
