@@ -98,8 +98,8 @@ class Worker:
         Raises:
             ClusterError: no broker, a missing topic or a missing right.
         """
-        await self._begin()
         try:
+            await self._begin()
             await self._over.wait()
         finally:
             await self._end()
