@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
@@ -34,6 +35,8 @@ OURS: dict[str, dict[str, str]] = {
 `stream.plan.OWN_TOPICS` that this release uses."""
 
 MAX_REPLICATION = 3
+FETCH_S = 0.5
+"""How long fetches may take that are only to show whether they are allowed; a refusal comes at once."""
 
 
 class ClusterError(Refusal):
@@ -73,17 +76,45 @@ def unreachable(brokers: str, error: Exception) -> ClusterError:
 
 
 async def require(brokers: str, topics: Sequence[str]) -> dict[str, int]:
-    """Return the partition counts of topics that must all exist.
+    """Return the partition counts of input topics, which must all exist and be readable.
 
     Raises:
-        ClusterError: as `describe`, or a topic is missing.
+        ClusterError: as `describe`; a topic is missing, or there is no right to read it.
     """
     counts = await describe(brokers, topics)
     missing = [topic for topic in topics if topic not in counts]
     if missing:
         verb = "does" if len(missing) == 1 else "do"
         raise ClusterError(f"topic {', '.join(missing)}: {verb} not exist on {brokers}", NO_INPUT)
+    await _prove_readable(brokers, topics)
     return counts
+
+
+async def _prove_readable(brokers: str, topics: Sequence[str]) -> None:
+    """Fetch from the end of each topic: nothing but a fetch shows whether reading is allowed."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=brokers, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100
+    )
+    try:
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, 0) for topic in topics])
+        await consumer.seek_to_end()
+        deadline = asyncio.get_running_loop().time() + FETCH_S
+        while asyncio.get_running_loop().time() < deadline:
+            await consumer.getmany(timeout_ms=100)
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(brokers, error) from None
+    finally:
+        await consumer.stop()
+
+
+def denied(error: TopicAuthorizationFailedError) -> ClusterError:
+    """Return the refusal for aiokafka's error, which names the topic, or a set of topics."""
+    named = error.args[0] if error.args else "?"
+    topics = [named] if isinstance(named, str) else sorted(named)
+    return ClusterError(f"topic {', '.join(topics)}: no right to READ it", NO_PERMISSION)
 
 
 def ours(app: str) -> list[str]:

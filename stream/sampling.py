@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.batch import RecordBatch
-from stream.cluster import ClusterError, unreachable
-from stream.exits import NO_PERMISSION
+from stream.cluster import denied, unreachable
 
 HOUR_MS = 3_600_000
 PATIENCE_S = 5.0
@@ -36,7 +35,7 @@ class Sample:
 
 
 async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: int) -> dict[str, Sample]:
-    """Return a sample of each topic, which also proves the right to read it.
+    """Return a sample of each topic.
 
     Args:
         topics: partition count of each. count: records wanted of a topic, shared over its partitions.
@@ -51,19 +50,15 @@ async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: in
         auto_offset_reset="earliest",
         fetch_max_wait_ms=100,
     )
-    samples = {}
-    topic = ""
     try:
         await consumer.start()
-        for topic, partitions in topics.items():
-            samples[topic] = await _sample(consumer, topic, partitions, count, now_ms)
-    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
-        raise ClusterError(f"topic {topic}: no right to READ it", NO_PERMISSION) from None
+        return {topic: await _sample(consumer, topic, topics[topic], count, now_ms) for topic in topics}
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
     except (KafkaError, OSError, TimeoutError) as error:
         raise unreachable(brokers, error) from None
     finally:
         await consumer.stop()
-    return samples
 
 
 async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count: int, now_ms: int) -> Sample:
@@ -85,15 +80,14 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
 
 
 async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
-    """Read to these ends. Even an empty topic is asked once: only a fetch shows whether reading it is allowed."""
+    """Read to these ends."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_S
     found: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
-    while True:
+    while loop.time() < deadline and not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
         for tp, records in (await consumer.getmany(timeout_ms=300)).items():
             found[tp] += [record for record in records if record.offset < ends[tp]]
-        if loop.time() > deadline or all([await consumer.position(tp) >= end for tp, end in ends.items()]):
-            return found
+    return found
 
 
 def _batch(tp: TopicPartition, found: list[Any], end: int) -> RecordBatch:

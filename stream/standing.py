@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream.cluster import ClusterError, unreachable
+from stream.cluster import denied, unreachable
 from stream.codec import FormatError, UnknownFormat, unpack
-from stream.exits import NO_PERMISSION
 from stream.host import latest_checkpoint
 from stream.judge import Judge
 from stream.producer import Producer
@@ -30,8 +29,8 @@ async def judge(brokers: str, app: str) -> Judge | None:
         return await _judge(store, tail)
     except Truncated:
         return None
-    except TopicAuthorizationFailedError:
-        raise ClusterError(f"topic {app}.state or {app}.ledger: no right to READ it", NO_PERMISSION) from None
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
     except (KafkaError, OSError) as error:
         raise unreachable(brokers, error) from None
     finally:

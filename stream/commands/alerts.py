@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord
 
 from stream.alerts import AlertRecord, to_line
-from stream.cluster import ClusterError, describe, unreachable
-from stream.exits import NO_INPUT, NO_PERMISSION, OK
+from stream.cluster import ClusterError, denied, describe, unreachable
+from stream.exits import NO_INPUT, OK
 from stream.settings import Settings
 from stream.showing import Screen, event_line, event_page, screen
 
@@ -42,8 +42,8 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
                 _keep(newest, record)
             elif record.value is not None:
                 _show(out, record, arguments)
-    except TopicAuthorizationFailedError:
-        raise ClusterError(f"topic {topic}: no right to READ it", NO_PERMISSION) from None
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
     except (KafkaError, OSError) as error:
         raise unreachable(brokers, error) from None
     for record in sorted(newest.values(), key=_offset):
