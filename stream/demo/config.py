@@ -9,7 +9,7 @@ _TEMPLATE = """\
 app: {app}
 kafka: {{brokers: "{brokers}"}}
 web: {{port: {port}}}
-start: earliest                 # the topics hold 180 days of history: learn from them
+start: earliest                 # the topics hold 130 days of history: learn from them
 pane: 1s
 lateness: 1s
 models:

@@ -127,7 +127,9 @@ def draw(board: Board) -> RenderableType:
 
 def table(report: Report) -> Table:
     """Return the table injected, detected, delay."""
-    rows = Table("fault", "injected", "detected", "delay", "severity", "incident")
+    rows = Table(box=None, pad_edge=False)
+    for name in ("fault", "injected", "detected", "delay", "severity", "incident"):
+        rows.add_column(name, no_wrap=name != "incident", overflow="fold")
     for item in report.detections:
         found = item.alert
         rows.add_row(

@@ -25,7 +25,7 @@ from stream.demo.monitor import Monitor, NotRunError, free_port
 from stream.demo.producer import Producer, wall_ms
 from stream.demo.report import GRACE_MS, Alert, Report, judge
 from stream.demo.scorer import learned
-from stream.demo.timeline import FEATURES, PANE_MS, PREDICTIONS, STREAMS, TOPICS, Clock, Timeline
+from stream.demo.timeline import FEATURES, HISTORY_DAYS, PANE_MS, PREDICTIONS, STREAMS, TOPICS, Clock, Timeline
 
 PASSED, FAILED, NOT_RUN = 0, 1, 2
 """Exit codes: all faults detected and no false page; a fault missed or a page false; the demo could not be run."""
@@ -132,7 +132,7 @@ async def _loaded(brokers: str, folder: Path, view: View) -> AsyncIterator[Produ
     scorer = await asyncio.to_thread(learned, flights, folder / "scorer.json")
     timeline = Timeline(flights, scorer.score(flights), Clock.starting(wall_ms()))
     async with Producer(brokers, timeline) as producer:
-        view.phase("sending 180 days of history")
+        view.phase(f"sending {HISTORY_DAYS} days of history")
         await producer.preload()
         yield producer
 

@@ -7,12 +7,15 @@ The numbers, and why:
 * Panes change at 07:00 and 19:00 UTC, two or three in the morning and in the afternoon in New York: both halves hold
   about as many departures, and the hours without flights fall inside a pane and last under half a second, so a night
   never looks like silence.
-* History starts on March 1 and spans 180 days: 360 panes. The monitor reads them within seconds, learns edges from the
-  first 10,000 records while the rest rushes by, and then needs 200 panes for the reference. The model learned January,
-  so nothing here was seen in training.
-* The live part begins at the end of August. Seven faults of 6 panes (12 for the silent topic, 10 for the new version),
-  with 12 to 14 clean panes between them, take a little more than two minutes: until the beginning of November. When
-  December ends the year begins again, with the same flights under new names.
+* History starts on October 6 and spans 130 days, over the turn of the year: 260 panes, 330,000 records. The monitor reads
+  them within seconds, learns edges from the first 10,000 records while the rest rushes by, and then needs 200 panes for
+  the reference; what the history lacks, the live part has brought until then.
+* The live part begins on February 13. Seven faults of 6 panes (12 for the silent topic, 10 for the new version), with 12
+  to 14 clean panes between them, take a little more than two minutes: until the end of April. The reference has then seen
+  autumn and winter, so a mild spring day is nothing new. Had history been spring and summer, the monitor would be right to
+  say in November that it is colder than ever before, and that would hide the faults.
+* When December ends the year begins again, with the same flights under new names. The model learned January, and January
+  is part of the history; the live part, until the next one, is not.
 
 One day per pane was the alternative. It hides the difference of morning and evening, but a year then has only 365 panes:
 too few for learning and seven faults.
@@ -32,9 +35,9 @@ from stream.demo.data import DAY, LATE, Flights
 
 PANE_MS = 1000
 DAY_MS = 2000
-FIRST_DAY = 59
-"""Day of the year on which history starts: March 1."""
-HISTORY_DAYS = 180
+FIRST_DAY = 278
+"""Day of the year, from 0, on which history starts: October 6."""
+HISTORY_DAYS = 130
 EDGE = 420
 """Minute of the UTC day at which a pane begins."""
 YEAR = 365 * DAY
