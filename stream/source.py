@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from stream import hooks
 
@@ -84,7 +84,7 @@ class Input:
         # What brokers list as the end is not always the end: the embedded one gives the first offset of the last batch, plus
         # one. The answer to a fetch says the truth on every broker.
         async with self._read(tp, listed) as reader:
-            for _ in range(200):
+            for _ in range(500):
                 if (found := reader.highwater(tp)) is not None:
                     return max(listed, int(found))
                 await asyncio.sleep(0.01)
@@ -137,18 +137,28 @@ class Input:
         """Read one record through a consumer of its own, without touching the group's position.
 
         Returns:
-            Timestamp (ms), key and value; None when it is no longer (or not yet) there, or the broker does not answer in 5 s.
+            Timestamp (ms), key and value; None when no record stands at this offset: removed, not yet written, or a control
+            record.
+
+        Raises:
+            TimeoutError: no answer within 10 s, so nobody knows.
         """
         tp = TopicPartition(*partition)
-        async with self._read(tp, offset) as reader:
-            try:
-                found = await reader.getmany(tp, timeout_ms=5000, max_records=1)
-            except KafkaError:  # such as an offset out of range
-                return None
-        record = next(iter(found.get(tp, ())), None)
-        if record is None or record.offset != offset:
-            return None
-        return record.timestamp, record.key, record.value
+        async with self._read(tp, offset) as reader, asyncio.timeout(10):
+            while True:
+                try:
+                    found = await reader.getmany(tp, timeout_ms=100, max_records=1)
+                except OffsetOutOfRangeError:
+                    return None
+                except KafkaError:  # no leader for the moment, or no connection
+                    await asyncio.sleep(0.1)
+                    continue
+                if found:
+                    (record,) = found[tp]
+                    return (record.timestamp, record.key, record.value) if record.offset == offset else None
+                end = reader.highwater(tp)
+                if await reader.position(tp) > offset or (end is not None and end <= offset):
+                    return None
 
     @asynccontextmanager
     async def _read(self, tp: TopicPartition, offset: int) -> AsyncIterator[AIOKafkaConsumer]:

@@ -76,12 +76,14 @@ class Kafka:
 
     kind = "Apache Kafka"
 
-    def __init__(self) -> None:
+    def __init__(self, more: str = "") -> None:
+        """Prepare a node; ``more`` are further lines of its server.properties."""
         port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self._home = Path(tempfile.mkdtemp(prefix="kafka-test-"))
         self._config = self._home / "server.properties"
-        self._config.write_text(PROPERTIES.format(port=port, controller=controller, logs=self._home / "logs"))
+        properties = PROPERTIES.format(port=port, controller=controller, logs=self._home / "logs")
+        self._config.write_text(properties + more)
         (self._home / "log4j2.xml").write_text(LOGGING)
         self._process: subprocess.Popen[bytes] | None = None
         form = ("format", "--standalone", "-t", str(uuid.uuid4()), "-c", str(self._config))
@@ -126,7 +128,7 @@ class Kafka:
             self._process = None
 
 
-def wait_for_port(address: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 60) -> None:
+def wait_for_port(address: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 120) -> None:
     """Wait until something listens at ``address``.
 
     Raises:

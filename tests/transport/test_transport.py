@@ -49,7 +49,7 @@ class Seen:
         return [value for batch in self.batches for value in batch.values]
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -229,6 +229,7 @@ async def test_one_record_is_read_beside_the_group(address: str) -> None:
         async with worker(address, [topic], ledger) as (source, seen):
             assert await source.read_one((topic, 1), 6) == (7006, b"k", b"6")
             assert await source.read_one((topic, 1), 4) is None
+            assert await source.read_one((topic, 1), 102) is None  # the end
             assert await source.read_one((topic, 1), 500) is None
             assert await source.read_one((topic, 1), 101) is None  # the marker
             await until(lambda: len(seen.values()) >= 96)
