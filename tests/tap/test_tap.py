@@ -175,6 +175,7 @@ class Run:
         for reason, n in (scalars | tree["rejected"]).items():
             classes[reason] = classes.get(reason, 0) + n
         for index, pane in counts.panes.items():
+            assert max(map(len, (pane.versions, pane.producers, pane.unlisted))) <= MAX_NAMES
             self.panes.setdefault((name, index), PaneCounts()).add(pane)
         if counts.sketch is not None:
             fields = self.layout.sections[name].fields
