@@ -1,0 +1,167 @@
+"""What every command has in common: arguments, exit codes, and outputs that go away."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stream.commands.topics
+from stream import exits, watchdog
+from tests.cli.conftest import Command, Configure
+
+NOBODY = "127.0.0.1:9"
+COMMANDS = ("check", "topics", "run", "replay", "alerts")
+
+
+def test_help_lists_every_command_and_every_exit_code(streamgauge: Command) -> None:
+    """The one list of exit codes is what --help prints."""
+    ended = streamgauge("--help")
+    assert ended.code == 0
+    for name in (*COMMANDS, "demo", "version"):
+        assert re.search(rf"^    {name} ", ended.out, re.MULTILINE)
+    printed = {int(code) for code in re.findall(r"^ +(\d+)  \w", ended.out.partition("exit codes:")[2], re.MULTILINE)}
+    named = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    assert printed == set(exits.MEANING) == named
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(streamgauge: Command, name: str) -> None:
+    """Help of a command names its configuration file."""
+    ended = streamgauge(name, "--help")
+    assert ended.code == 0
+    assert "configuration file (default: streamgauge.yaml)" in ended.out
+
+
+def test_check_says_that_it_shows_values(streamgauge: Command) -> None:
+    """Whoever runs `check` is told that records are shown, and how to avoid it (P14)."""
+    text = " ".join(streamgauge("check", "--help").out.split())
+    assert "their values are shown" in text
+    assert "Nothing of them is stored" in text
+    assert "--no-values" in text
+
+
+def test_version(streamgauge: Command) -> None:
+    """Both ways print the same."""
+    ended = streamgauge("version")
+    assert re.fullmatch(r"streamgauge \d+\.\d+\.\d+\n", ended.out)
+    assert streamgauge("--version") == ended
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "invalid choice: 'bogus'"),
+        (["check", "--bogus"], "unrecognized arguments: --bogus"),
+        (["check", "a.yaml", "-c", "b.yaml"], "two configuration files: a.yaml and b.yaml"),
+        (["topics", "--replication", "0"], "expected 1 to 9, got 0"),
+        (["replay"], "the following arguments are required: --input"),
+        (["demo", "--bogus"], "unrecognized arguments: --bogus"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_64(streamgauge: Command, arguments: list[str], said: str) -> None:
+    """64 is EX_USAGE; argparse's own 2 would be a code of the demo."""
+    ended = streamgauge(*arguments)
+    assert (ended.code, ended.out) == (64, "")
+    assert said in ended.err
+
+
+def test_no_command_prints_the_help(streamgauge: Command) -> None:
+    """A first call without arguments teaches, and fails."""
+    ended = streamgauge()
+    assert ended.code == 64
+    assert "streamgauge check" in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_missing_file_is_one_line(streamgauge: Command, name: str) -> None:
+    """66 is EX_NOINPUT."""
+    more = ["--input", "a=b"] if name == "replay" else []
+    assert streamgauge(name, "none.yaml", *more) == streamgauge(name, "-c", "none.yaml", *more)
+    ended = streamgauge(name, "none.yaml", *more)
+    assert (ended.code, ended.out, ended.err) == (66, "", f"streamgauge {name}: none.yaml: no such configuration file\n")
+
+
+def test_a_wrong_file_ends_with_78(streamgauge: Command, configure: Configure) -> None:
+    """78 is EX_CONFIG; the message is that of `stream.settings`."""
+    configuration = configure(NOBODY)
+    configuration.edit("owner:", "ownr:")
+    ended = streamgauge("check", configuration.file)
+    assert ended.code == 78
+    assert f"{configuration.file}:5:5: models.fraud.ownr: unknown key" in ended.err
+    assert "did you mean 'owner'?" in ended.err
+
+
+@pytest.mark.parametrize("name", ["check", "alerts", "topics"])
+def test_a_cluster_that_is_down_is_one_line(streamgauge: Command, configure: Configure, name: str) -> None:
+    """69 is EX_UNAVAILABLE; no traceback, and nothing from the Kafka client."""
+    ended = streamgauge(name, configure(NOBODY).file)
+    assert ended.code == 69
+    assert re.fullmatch(rf"streamgauge {name}: kafka\.brokers: no broker answers at {NOBODY}.*\n", ended.err)
+
+
+def test_run_does_not_start_without_a_cluster(configure: Configure) -> None:
+    """As the other commands; in a process of its own, because a worker changes logging and garbage collection."""
+    process = call("run", configure(NOBODY).file, stdout=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (69, b"")
+    assert err == f"streamgauge run: kafka.brokers: no Kafka broker answers at {NOBODY}\n".encode()
+
+
+def test_an_error_of_ours_ends_with_70(
+    streamgauge: Command, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug is never dressed up as something that the user can mend."""
+
+    def broken(*_: object) -> int:
+        return 1 // 0
+
+    monkeypatch.setattr(stream.commands.topics, "command", broken)
+    ended = streamgauge("topics", configure(NOBODY).file)
+    assert ended.code == 70
+    assert "ZeroDivisionError" in ended.err
+    assert ended.err.endswith("an error of ours; please report it with the lines above\n")
+
+
+def test_a_watchdog_ends_with_the_code_that_is_documented() -> None:
+    """The watchdog ends the process itself, past every handler."""
+    assert watchdog.EXIT == exits.TRY_AGAIN
+
+
+def call(*arguments: object, **how: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, **how)  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_reader_that_goes_away_is_no_error(configure: Configure) -> None:
+    """`streamgauge ... | head` ends like any other program of a pipe."""
+    read, write = os.pipe()
+    process = call("check", "--offline", configure(NOBODY).file, stdout=write)
+    os.close(write)
+    os.close(read)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
+
+
+def test_a_closed_output_is_no_error(configure: Configure) -> None:
+    """Started with its standard output closed, a command does its work and says nothing."""
+    process = call("check", "--offline", configure(NOBODY).file, stdout=None, preexec_fn=lambda: os.close(1))
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+
+
+def test_interrupting_is_quiet(configure: Configure, tmp_path: Path) -> None:
+    """Ctrl-C ends with 130 and without a traceback."""
+    configuration = configure(NOBODY)
+    pipe = tmp_path / "endless.jsonl"
+    os.mkfifo(pipe)
+    process = call("replay", configuration.file, "--input", f"{configuration.features}={pipe}", stdout=subprocess.PIPE)
+    with pipe.open("wb"):  # opened by both: the command waits for records now
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")
