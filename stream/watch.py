@@ -147,7 +147,7 @@ class Watch:
         for reason, names in (("added", pane.counts.unlisted), ("new_version", {**versions, **pane.counts.versions})):
             known = self.known[reason]
             for name in sorted(names):
-                if name in known or len(known) >= MAX_KNOWN:
+                if name == OTHER or name in known or len(known) >= MAX_KNOWN:
                     continue
                 known.append(name)
                 if self.section.learned and not (reason == "added" and self.plan.unlisted == "ignore"):
@@ -252,7 +252,7 @@ class Watch:
     def _named(self) -> Section | None:
         room = MAX_FIELDS - len(self.section.fields)
         taken = {*self.section.names, *(field.source for field in self.section.fields)}
-        unlisted = [name for name in _often(self.census["unlisted"]) if name not in taken]
+        unlisted = [name for name in _often(self.census["unlisted"]) if name not in taken and name != OTHER]
         new = unlisted[:room] if self.plan.unlisted == "watch" else []
         versions = _newest(self.section.versions, self.census["versions"], MAX_VERSIONS)
         producers = _newest(self.section.producers, self.census["producers"], MAX_PRODUCERS)
