@@ -32,10 +32,12 @@ PASSED, FAILED, NOT_RUN = 0, 1, 2
 PARTITIONS = 2
 LEAD_PANES = 2
 """Panes between the moment at which the monitor is ready and the first fault."""
-PATIENCE_S = 120
+PATIENCE_S = 180
 ALONE_S = 60
 """Without a monitor of its own the demo cannot ask whether it is ready: faults begin after a minute."""
 STEP_S = 0.2
+QUICK = ("--rebalance-timeout=4", "--session-timeout=8")
+"""The embedded broker keeps a joining worker waiting for half the rebalance time-out: 15 s at the default."""
 
 Tasks = list[asyncio.Task[None]]
 
@@ -62,7 +64,8 @@ def main(argv: list[str] | None = None) -> int:
         with View() as view, _broker(arguments.brokers, folder) as brokers:
             if arguments.no_monitor:
                 asyncio.run(_produce(arguments.seed, brokers, folder, view))
-            monitor = Monitor(folder / "streamgauge.yaml", free_port())
+            options = QUICK if arguments.brokers is None else ()
+            monitor = Monitor(folder / "streamgauge.yaml", free_port(), options)
             monitor.file.write_text(config.text(brokers, monitor.port, arguments.app))
             report = asyncio.run(_demo(arguments.seed, brokers, arguments.app, monitor, view, started_ms))
     except (NotRunError, BrokerMissingError, data.DataMissingError, KafkaError) as error:
@@ -154,9 +157,9 @@ async def _until_armed(monitor: Monitor, producer: Producer, view: View, tasks: 
     """Wait until the monitor watches the distributions of the features and of the scores."""
     view.phase("the monitor reads the history and learns what is normal")
     deadline_ms = wall_ms() + PATIENCE_S * 1000
-    streams = [STREAMS[FEATURES], STREAMS[PREDICTIONS]]
+    fields = [(STREAMS[FEATURES], "distance"), (STREAMS[PREDICTIONS], "score")]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-        while not await monitor.armed(http, streams):
+        while not await monitor.armed(http, fields):
             if wall_ms() > deadline_ms:
                 raise NotRunError(f"the monitor was not ready after {PATIENCE_S} s; see {monitor.file.parent}/run.log")
             await _step(producer, view, tasks)
