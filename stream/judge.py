@@ -21,6 +21,7 @@ from stream.findings import Finding
 from stream.host import Message
 from stream.incidents import Clock, Incidents, Transition
 from stream.layout import Layout
+from stream.learn import merge_reference
 from stream.ledger import Fold, Key
 from stream.panes import ClosedPane, watermark
 from stream.plan import Plan, StreamPlan
@@ -77,7 +78,7 @@ class Judge:
         if kind == "entry":
             self._entry(header, body, outputs)
         elif kind == "open" and header["inc"] > 0:
-            self._reopened((header["topic"], header["partition"]), header, outputs)
+            self._reopened((header["topic"], header["partition"]), header["to"])
         elif kind == "tick":
             self._tick(self.fold.time_ms - before, outputs)
         elif kind == "note" and header["note"] == "adopt":
@@ -94,7 +95,7 @@ class Judge:
             watch.entry(key, (header["from"], header["to"]), counts)
             outputs += self._dead_letters(watch.plan, counts)
             if counts.lost:
-                self._lost(watch, key, header, counts.lost, outputs)
+                self._lost(watch, key, header["from"], counts.lost)
         for watch in self._of_topic(header["topic"]):
             self._close(watch, outputs)
 
@@ -106,16 +107,13 @@ class Judge:
         for pane in watch.panes.close(mark, sections, watch.section):
             header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
             outputs.append(self._message("panes", f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
-            watch.closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
-            self._judge(watch, pane, outputs)
+            watch.closing(pane)
+            if not pane.partial:
+                self._judge(watch, pane, outputs)
 
     def _judge(self, watch: Watch, pane: ClosedPane, outputs: Outputs) -> None:
-        watch.unseen = {"rejected": 0, "seen": 0}
-        if pane.partial:
-            return
-        watch.keep(pane)
         verdict = watch.bank.judge(pane)
-        findings = [*verdict.findings, *watch.news(pane)]
+        findings = [*verdict.findings, *watch.news.of_pane(pane, watch.learning.established)]
         if pane.history:
             return
         self._emit(
@@ -127,27 +125,32 @@ class Judge:
             history = watermark(self.fold, watch.plan, watch.section.partitions).history
             for check, finding in watch.pulse.tick(self.fold, elapsed_ms, history):
                 self._state(watch, check, watch.plan.name, finding, outputs)
-            for check, subject, finding in watch.on_tick(self.fold.time_ms, elapsed_ms):
+            for check, subject, finding in watch.news.on_tick(
+                self.fold.time_ms, elapsed_ms, watch.panes.watermark or 0
+            ):
                 self._state(watch, check, subject, finding, outputs)
             self._close(watch, outputs)
         if self.incidents is not None:
             self._emit(self.incidents.observe_tick(self._clock()), outputs)
 
-    def _lost(self, watch: Watch, key: Key, header: dict[str, Any], lost: int, outputs: Outputs) -> None:
-        extra = f" in partition {key[1]}: offsets {header['from']} to {header['from'] + lost - 1}"
-        watch.notice(self.fold.time_ms, "lost", "lost", lost, extra, [[key[1], header["from"], header["from"] + lost]])
+    def _lost(self, watch: Watch, key: Key, start: int, lost: int) -> None:
+        extra = f" in partition {key[1]}: offsets {start} to {start + lost - 1}"
+        self._happened(watch, "lost", "lost", lost, extra, [[key[1], start, start + lost]])
 
-    def _reopened(self, key: Key, header: dict[str, Any], outputs: Outputs) -> None:
+    def _reopened(self, key: Key, start: int) -> None:
         for watch in self._of_topic(key[0]):
-            watch.reopened(key, header["to"])
-            extra = f"; partition {key[1]} starts again at offset {header['to']}"
-            watch.notice(self.fold.time_ms, "lost", "recreated", 0, extra, [[key[1], header["to"], header["to"]]])
+            watch.reopened(key, start)
+            extra = f"; partition {key[1]} starts again at offset {start}"
+            self._happened(watch, "lost", "recreated", 0, extra, [[key[1], start, start]])
+
+    def _happened(self, watch: Watch, check: str, reason: str, n: int, extra: str, spans: list[list[int]]) -> None:
+        watch.news.happened(self.fold.time_ms, watch.panes.watermark or 0, check, reason, n, extra, spans)
 
     def _adopt(self, what: str, name: str, tree: dict[str, Any], outputs: Outputs) -> None:
         if what == "reference":
             self.reference = tree
             for stream, watch in self.watches.items():
-                watch.bank.set_reference(tree.get(stream) or None)
+                watch.set_reference(tree.get(stream))
             return
         before, self.layout = self.layout, Layout.from_dict(tree)
         self.layouts[name] = self.layout
@@ -162,7 +165,7 @@ class Judge:
                 known.adopt(section)
             else:
                 self.watches[item.name] = Watch(item, section, plan.pane_ms)
-                self.watches[item.name].bank.set_reference(self.reference.get(item.name))
+                self.watches[item.name].set_reference(self.reference.get(item.name))
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return
@@ -178,14 +181,14 @@ class Judge:
         extra = f": {plan.config_hash}, it was {before.plan.config_hash}"
         for model in plan.models:
             watch = next(watch for watch in self.watches.values() if watch.plan.model == model.name)
-            watch.notice(self.fold.time_ms, "version", "new_configuration", 0, extra, [])
+            self._happened(watch, "version", "new_configuration", 0, extra, [])
 
     def proposal(self) -> Proposal | None:
         """Return the layout the judge wants in force, None when the present one will do. A function of the state alone."""
         if self.layout is None:
             return None
         for watch in self.watches.values():
-            section = watch.next_section()
+            section = watch.learning.next_section()
             if section is not None:
                 new = self.layout.with_section(section)
                 return Proposal("layout", new.to_dict(), self.fold.in_force.get("layout"))
@@ -195,14 +198,15 @@ class Judge:
         """Return what a reference can be learned from now: {stream: {fields, bins, panes}}; empty when it is too early."""
         lesson = {}
         for name, watch in self.watches.items():
-            tree = watch.lesson_tree()
+            tree = watch.learning.lesson_tree()
             if tree is not None:
                 lesson[name] = tree
         return lesson
 
     def reference_proposal(self, learned: dict[str, Any]) -> Proposal:
-        """Return the proposal that adds what was learned to the reference in force."""
-        return Proposal("reference", {**self.reference, **learned}, self.fold.in_force.get("reference"))
+        """Return the proposal that adds what was learned to the reference in force; fields that have one keep it."""
+        merged = {name: merge_reference(self.reference.get(name), tree) for name, tree in learned.items()}
+        return Proposal("reference", {**self.reference, **merged}, self.fold.in_force.get("reference"))
 
     def _state(self, watch: Watch, check: str, subject: str, finding: Finding | None, outputs: Outputs) -> None:
         self._emit(self._board.observe_state(watch.plan.name, check, subject, finding, self._now(watch)), outputs)
@@ -291,7 +295,7 @@ class Judge:
         judge.incidents.restore(tree["incidents"])
         for stream in layout.plan.streams:
             watch = Watch(stream, layout.sections[stream.name], layout.plan.pane_ms)
-            watch.bank.set_reference(judge.reference.get(stream.name))
+            watch.set_reference(judge.reference.get(stream.name))
             watch.restore(tree["watches"][stream.name])
             judge.watches[stream.name] = watch
         return judge

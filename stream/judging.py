@@ -34,6 +34,8 @@ SNAPSHOT_S = 60.0
 CHECKPOINT_S = 600.0
 RETRY_S = 1.0
 PROPOSAL_S = 10.0
+OWNED_MS = 15_000
+STALLED_MS = 60_000
 
 
 class JudgeHost:
@@ -71,11 +73,12 @@ class JudgeHost:
         """Take the lease and hold it until `stop`, or until cancelled."""
         await self._store.refresh()
         await self._restore()
-        ticker = asyncio.create_task(self._tick(), name="ticker")
+        beside = [asyncio.create_task(self._tick(), name="ticker"), asyncio.create_task(self._store_positions())]
         try:
             await self._fold()
         finally:
-            ticker.cancel()
+            for task in beside:
+                task.cancel()
             if self._lesson is not None:
                 self._lesson.cancel()
             await self._tail.stop()
@@ -92,7 +95,7 @@ class JudgeHost:
         log.info("judge: starts at ledger offset %d", self.judge.fold.offset)
 
     async def _fold(self) -> None:
-        due = dict.fromkeys(("positions", "snapshots", "checkpoint"), self._clocks.monotonic())
+        due = dict.fromkeys(("snapshots", "checkpoint"), self._clocks.monotonic())
         due["checkpoint"] += CHECKPOINT_S
         while not self._stopping:
             for offset, _, frame in await self._tail.read():
@@ -101,14 +104,12 @@ class JudgeHost:
                     break
             now = self._clocks.monotonic()
             if self.judge.fold.offset >= self._ledger.fold.offset:
-                self.heartbeat = self._clocks.wall()
+                if self._all_move():
+                    self.heartbeat = self._clocks.wall()
                 await self._propose()
-            if now >= due["positions"]:
-                due["positions"] = now + POSITIONS_S
-                await self._perform([self.host.positions(self._ledger.fold)])
             if now >= due["snapshots"]:
                 due["snapshots"] = now + SNAPSHOT_S
-                await self._perform(self.host.publish(self.judge.fold.offset, self.judge.snapshots()))
+                await self._perform([Send("alerts.state", tuple(self.judge.snapshots()))])
             if now >= due["checkpoint"]:
                 due["checkpoint"] = now + CHECKPOINT_S
                 await self._checkpoint()
@@ -160,6 +161,30 @@ class JudgeHost:
         data = pack({"kind": "judge"}, self.judge.state())
         await self._perform(self.host.checkpoint(self.judge.fold.offset, data, secrets.token_hex(4)))
         self.checkpointed = self._clocks.wall()
+
+    def _all_move(self) -> bool:
+        """Whether every input partition of the layout has an owner that reads on: the heartbeat says that we see everything."""
+        fold, layout = self.judge.fold, self.judge.layout
+        if layout is None or self.refused:
+            return False
+        wanted = {
+            (stream.topic, partition)
+            for stream in layout.plan.streams
+            for partition in range(layout.sections[stream.name].partitions)
+        }
+        positions = [fold.positions.get(key) for key in wanted]
+        return all(
+            position is not None
+            and fold.time_ms - position.heard_ms <= OWNED_MS
+            and (position.at_end or fold.time_ms - position.moved_ms <= STALLED_MS)
+            for position in positions
+        )
+
+    async def _store_positions(self) -> None:
+        """Store how far the tail and the publication have come, also while the judge waits for a topic that refuses writes."""
+        while True:
+            await asyncio.sleep(POSITIONS_S)
+            await self._perform([self.host.positions(self._ledger.fold)])
 
     async def _tick(self) -> None:
         await self._ledger.reach_end()

@@ -155,6 +155,23 @@ def learn_references(lesson: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def merge_reference(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Return a stream's reference in which fields keep what was known of them with the same bins; the others are new.
+
+    What is known must not be learned anew just because another field appeared: a slow drift would teach itself.
+    """
+    if old is None:
+        return new
+    at = {pair: row for row, pair in enumerate(zip(old["fields"], old["bins"], strict=True)) if pair[1] is not None}
+    merged = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in new.items()}
+    for row, pair in enumerate(zip(new["fields"], new["bins"], strict=True)):
+        known = at.get(pair)
+        if known is not None and np.isfinite(old["shares"][known]).all():
+            for name in ("values", "shares", "distance_mean", "distance_sd", "location_mean", "location_sd"):
+                merged[name][row] = old[name][known]
+    return merged
+
+
 def _floats() -> NDArray[np.float64]:
     return np.empty(0)
 

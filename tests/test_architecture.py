@@ -17,7 +17,7 @@ NEVER_IN_DETECTORS = {"asyncio", "time", "logging", "os", "random", "threading",
 PURE = {
     "advice", "alerts", "bank", "batch", "codec", "columns", "compile", "counts", "cursor", "describe", "drift",
     "durations", "eventtime", "evidence", "findings", "fold", "frontier", "host", "incident", "incidents", "judge",
-    "layout", "ledger", "moved", "panes", "plan", "pulse", "records", "sketch", "sorting", "tally", "tap",
+    "layout", "ledger", "learning", "moved", "news", "panes", "plan", "pulse", "records", "sketch", "sorting", "tally", "tap",
     "thin", "view", "watch",
 }  # fmt: skip
 MORE = {"learn", "durations", "setting_models"}
