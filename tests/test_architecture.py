@@ -88,7 +88,8 @@ def test_only_hooks_touch_private_parts_of_the_engine() -> None:
         for name in imports(p)
         if name.split(".")[0] in engines and name.count(".") >= 2 and not name.startswith("aiokafka.admin")
     }
-    assert deep <= {"stream/hooks.py", "stream/inflate.py"}
+    # `cluster` sends one request of the protocol itself: aiokafka's own way of asking about a topic may create it.
+    assert deep <= {"stream/hooks.py", "stream/inflate.py", "stream/cluster.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
