@@ -77,9 +77,10 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--quiet", action="store_true", help="no progress, no table")
 
     alerts = add("alerts", "print what the monitor has found")
-    alerts.add_argument("--follow", action="store_true", help="go on printing until interrupted")
-    alerts.add_argument("--json", action="store_true", help="one JSON object per event, as replay --alerts writes it")
-    alerts.add_argument("--state", action="store_true", help="the newest state of each alert, not every event")
+    alerts.add_argument("--json", action="store_true", help="one JSON object on a line, as replay --alerts writes it")
+    which = alerts.add_mutually_exclusive_group()
+    which.add_argument("--follow", action="store_true", help="go on printing until interrupted")
+    which.add_argument("--state", action="store_true", help="the newest state of each alert as a page, not every event")
 
     add("demo", "real flights, a broker of its own, seven faults: see what it finds").add_argument(
         "options", nargs=argparse.REMAINDER, help="see: streamgauge demo --help"
@@ -195,10 +196,11 @@ def _count(text: str) -> int:
 
 
 def _ensure_streams() -> None:
-    """Give a process that was started with closed outputs somewhere to write to."""
+    """Give a process with closed outputs somewhere to write to, and let no terminal be too old for a character."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it lives as long as the process
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -134,6 +134,6 @@ def _values(item: Field, values: list[Any]) -> Iterator[str]:
         numbers = [value for value in present if type_of(value) == "number"]
         outside = sum(not item.range[0] <= value <= item.range[1] for value in numbers)
         if outside:
-            yield f"{outside} of {len(numbers)} numbers lie outside the stated range"
+            yield f"{outside} of {len(numbers)} numbers lie outside [{item.range[0]:g}, {item.range[1]:g}]"
     if item.as_of is None and present and all(type_of(value) == "nested" for value in present):
         yield f"{item.source!r} holds objects or lists: a field is one number, text or true/false"

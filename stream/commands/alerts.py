@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -37,7 +38,7 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
     out = screen()
     newest: dict[bytes, ConsumerRecord] = {}
     try:
-        async for record in _records(brokers, topic, arguments.follow and not arguments.state):
+        async for record in _records(brokers, topic, arguments.follow):
             if arguments.state:
                 _keep(newest, record)
             elif record.value is not None:
@@ -52,7 +53,8 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
 
 def _show(out: Screen, record: ConsumerRecord, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        out.print(to_line(AlertRecord(record.key, list(record.headers), record.value)))
+        sys.stdout.write(to_line(AlertRecord(record.key, list(record.headers), record.value)) + "\n")
+        sys.stdout.flush()
         return
     event: dict[str, Any] = orjson.loads(record.value)
     for line in event_page(event) if arguments.state else [event_line(event)]:

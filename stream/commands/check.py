@@ -96,11 +96,11 @@ def _cluster(settings: Settings, asked: Asked) -> str:
     total = sum(asked.partitions.values())
     said = f"the cluster is right: {', '.join(settings.kafka.brokers)} answers; {_number(total, 'partition')} to read"
     if asked.judge is None:
-        return f"{said}; the monitor has not run yet under the name {settings.app}"
+        return f"{said}; no monitor has run yet under the name {settings.app}, or its ledger is gone"
     opened = (
         sum(1 for item in asked.judge.incidents.latest() if item.resolved_ms is None) if asked.judge.incidents else 0
     )
-    return f"{said}; the monitor has run under the name {settings.app}: {_number(opened, 'open incident')}"
+    return f"{said}; a monitor has run under the name {settings.app}: {_number(opened, 'open incident')}"
 
 
 def _of_file(plan: Plan) -> Iterator[str]:

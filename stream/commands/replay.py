@@ -119,7 +119,7 @@ class _Tenths:
         self._said = 0
 
     def __call__(self, size: int) -> None:
-        now = STEPS * size // self._total if self._total else STEPS
+        now = STEPS * size // self._total if self._total else 0
         if now > self._said:
             self._said = now
             sys.stderr.write(f"replaying: {100 // STEPS * now} %\n")

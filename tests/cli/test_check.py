@@ -64,7 +64,9 @@ def test_three_records_of_each_stream_are_shown(streamgauge: Command, live: Conf
         ("0:4", "counted"),
         ("0:5", "rejected: not_json"),
     ]
-    assert re.search(r"time +\d{4}-\d\d-\d\d .* UTC, \S+ s ago, 0\.2 s before the record's timestamp \(ts in ms\)", features)
+    assert re.search(
+        r"time +\d{4}-\d\d-\d\d .* UTC, \S+ s ago, 0\.2 s before the record's timestamp \(ts in ms\)", features
+    )
     assert re.search(r"version +v3\n", features)
     assert re.search(r"amount \(tx\.amount\) +number  12\.5\n", features)
     assert re.search(r"amount \(tx\.amount\) +null\n", features)
@@ -130,5 +132,3 @@ def test_offline_asks_no_broker(configure: Configure, streamgauge: Command) -> N
     ended = streamgauge("check", "--offline", configure("127.0.0.1:9").file)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("the file is right: 1 model, 2 streams, 2 topics; configuration ")
-
-

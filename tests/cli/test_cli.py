@@ -13,6 +13,7 @@ import pytest
 
 import stream.commands.topics
 from stream import exits, watchdog
+from stream.demo import run
 from tests.cli.conftest import Command, Configure
 
 NOBODY = "127.0.0.1:9"
@@ -61,6 +62,7 @@ def test_version(streamgauge: Command) -> None:
         (["check", "a.yaml", "-c", "b.yaml"], "two configuration files: a.yaml and b.yaml"),
         (["topics", "--replication", "0"], "expected 1 to 9, got 0"),
         (["replay"], "the following arguments are required: --input"),
+        (["alerts", "--state", "--follow"], "not allowed with argument"),
         (["demo", "--bogus"], "unrecognized arguments: --bogus"),
     ],
 )
@@ -84,7 +86,11 @@ def test_a_missing_file_is_one_line(streamgauge: Command, name: str) -> None:
     more = ["--input", "a=b"] if name == "replay" else []
     assert streamgauge(name, "none.yaml", *more) == streamgauge(name, "-c", "none.yaml", *more)
     ended = streamgauge(name, "none.yaml", *more)
-    assert (ended.code, ended.out, ended.err) == (66, "", f"streamgauge {name}: none.yaml: no such configuration file\n")
+    assert (ended.code, ended.out, ended.err) == (
+        66,
+        "",
+        f"streamgauge {name}: none.yaml: no such configuration file\n",
+    )
 
 
 def test_a_wrong_file_ends_with_78(streamgauge: Command, configure: Configure) -> None:
@@ -131,6 +137,11 @@ def test_an_error_of_ours_ends_with_70(
 def test_a_watchdog_ends_with_the_code_that_is_documented() -> None:
     """The watchdog ends the process itself, past every handler."""
     assert watchdog.EXIT == exits.TRY_AGAIN
+
+
+def test_the_demo_ends_with_the_codes_that_are_documented() -> None:
+    """The demo decides them, the list explains them."""
+    assert (run.PASSED, run.FAILED, run.NOT_RUN) == (exits.OK, exits.FAULT_MISSED, exits.NOT_RUN)
 
 
 def call(*arguments: object, **how: object) -> subprocess.Popen[bytes]:

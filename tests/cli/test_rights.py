@@ -62,9 +62,7 @@ def run(configuration: Configuration) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_topic_without_the_right_to_read(
-    guarded: Kafka, configuration: Configuration, streamgauge: Command
-) -> None:
+def test_a_topic_without_the_right_to_read(guarded: Kafka, configuration: Configuration, streamgauge: Command) -> None:
     """77 and one line, from `check` and from `run`; the topic may be seen, only not read."""
     asyncio.run(acl(guarded.address, configuration.predictions, READ, DENY))
     asyncio.run(acl(guarded.address, configuration.predictions, DESCRIBE, ALLOW))
