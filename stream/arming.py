@@ -47,7 +47,7 @@ def _progress(watch: Watch) -> str:
         return f"drift: armed on {len(ready)} of {len(names)} fields" + (f": {', '.join(ready[:8])}" if ready else "")
     if not watch.section.learned:
         return (
-            f"drift: {watch.records} of {MIN_RECORDS} records are seen from which the bins are learned; "
+            f"drift: {watch.learning.records} of {MIN_RECORDS} records are seen from which the bins are learned; "
             f"then come {MIN_PANES} panes with {MIN_VALUES} values of a field"
         )
     values = [int(sum(pane[row].sum() for pane in watch.learning.lesson)) for row, bins in enumerate(watch.section.bins) if bins]
