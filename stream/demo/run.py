@@ -95,9 +95,9 @@ def _broker(brokers: str | None, folder: Path) -> Iterator[str]:
 
 async def _demo(seed: int, brokers: str, app: str, monitor: Monitor, view: View, started_ms: int) -> Report:
     alerts: list[Alert] = []
+    topics = asyncio.create_task(monitor.create_topics())  # takes seconds, most of them imports: beside the loading
     async with _loaded(brokers, monitor.file.parent, view) as producer:
-        view.phase("creating the monitor's topics")
-        await monitor.create_topics()
+        await topics
         view.phase(f"starting the monitor: streamgauge run {monitor.file}")
         reader = _read(brokers, f"{app}.alerts", started_ms, alerts, view)
         async with monitor.running(), _background(producer.live(), reader) as tasks:
