@@ -74,8 +74,8 @@ def make_app(
         brokers: ``host:port`` of each.
         topics: input topics. ledger: topic that is subscribed only because its assignment says who is the judge.
         on_batch: called with every batch, one at a time per topic. An exception ends the application: batches are never skipped.
-        on_assigned: called after each rebalance with all input partitions of this worker and whether it is the judge. Batches
-            that come before the caller sought a partition start anywhere.
+        on_assigned: called after each rebalance with all input partitions of this worker and whether it is the judge. The caller
+            then seeks every partition: until it does, positions start anywhere and batches may be missing.
         on_revoked: called before a rebalance and before a stop, when no batch is being handled. A handler that is not done with
             its batch within ``rebalance_timeout`` ends the application.
         session_timeout: seconds until a killed worker's partitions move. heartbeat: seconds between signs of life.

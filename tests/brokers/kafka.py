@@ -16,7 +16,8 @@ POM = Path(__file__).with_name("pom.xml")
 JARS = ROOT / "build" / "kafka-libs"
 
 # Short time-outs, because tests kill members and the node itself: without them the first join waits 3 s, sessions below
-# 6 s are refused and a node killed with -9 is let back in only after 9 to 14 s.
+# 6 s are refused and a node killed with -9 is let back in only after 9 to 14 s. Nothing expires unless a topic says so: tests
+# write time stamps of long ago, and retention goes by them.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -35,7 +36,9 @@ group.min.session.timeout.ms=1000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
+log.retention.ms=-1
 log.retention.check.interval.ms=500
+log.initial.task.delay.ms=500
 """
 
 LOGGING = """\
