@@ -1,8 +1,9 @@
 """Panes: entries of all partitions added up by event time, and closed when the stream's watermark passes.
 
 The watermark is the smallest frontier over the stream's partitions, minus the lateness. A partition does not hold it back
-when it is *idle* (read to its end, and none of the stream's records for 30 s of ledger time) or *unowned* (no entry for
-10 min; panes then close ``partial`` and are not tested). It never falls, and holds when no partition counts.
+when it is *idle* (read to its end, and none of the stream's records for 30 s of ledger time; said at most 3 heartbeats ago,
+or the partitions of a killed worker would count as idle while their records wait) or *unowned* (no entry for 10 min; panes
+then close ``partial`` and are not tested). It never falls, and holds when no partition counts.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from stream.counts import FieldCounts, Group, PaneCounts, StreamCounts
 from stream.layout import Section
-from stream.ledger import Fold
+from stream.ledger import HEARTBEAT_MS, Fold
 from stream.plan import StreamPlan
 
 IDLE_MS = 30_000
+SILENT_MS = 3 * HEARTBEAT_MS
 UNOWNED_MS = 600_000
 MAX_OPEN = 60
+"""Panes of a stream that may be open beside those that its lateness keeps open; then the oldest closes ``partial``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Panes:
         closed = [self._take(index, sections, current, mark.partial) for index in sorted(done)]
         if self.watermark is not None:
             self._advance(self.watermark // self.pane_ms)
-        while len(self.open) > MAX_OPEN:
+        while len(self.open) > MAX_OPEN + self.plan.lateness_ms // self.pane_ms:
             index = min(self.open)
             closed.append(self._take(index, sections, current, True))
             self._advance(index + 1)
@@ -189,7 +192,8 @@ def watermark(fold: Fold, plan: StreamPlan, partitions: int) -> Watermark:
             partial = True
             continue
         stirred = position.stirred.get(plan.name, 0)
-        if position.at_end and fold.time_ms - stirred >= IDLE_MS:
+        heard = fold.time_ms - position.heard_ms <= SILENT_MS
+        if heard and position.at_end and fold.time_ms - stirred >= IDLE_MS:
             continue
         frontier = position.frontier.get(plan.name, (None, None))[0]
         if frontier is None:

@@ -47,6 +47,7 @@ class Lane:
         tap: None until the ledger and the broker have said where it starts. starting: that is being found out.
         layout: what the tap counts by. end: end offset as last seen. sent_ms: monotonic time of the last entry.
         parked: batches put aside while the partition is too far ahead; paused: it is not fetched meanwhile.
+        first: by stream, where event time stood while the stream had no watermark.
         order: held while batches are counted. lock: held while an entry is in flight.
     """
 
@@ -58,6 +59,7 @@ class Lane:
         self.sent_ms = 0
         self.paused = False
         self.parked: list[RecordBatch] = []
+        self.first: dict[str, int] = {}
         self.order = asyncio.Lock()
         self.lock = asyncio.Lock()
 
@@ -126,7 +128,7 @@ class Tapping:
     async def _count(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Feed one batch to the tap; cut in between when it does not fit into one entry."""
         while lane.tap is not None and self.lanes.get(key) is lane:
-            if batch.next < lane.end and self._is_ahead(key):
+            if self._is_ahead(key, lane):
                 await self._park(key, lane, batch)
                 return
             fed = lane.tap.feed(batch, self._clocks.wall_ms)
@@ -150,7 +152,7 @@ class Tapping:
     async def _unpark(self, key: Key, lane: Lane) -> None:
         """Count what was put aside, as soon as the others have caught up."""
         async with lane.order:
-            while lane.parked and not self._is_ahead(key):
+            while lane.parked and not self._is_ahead(key, lane):
                 batch = lane.parked.pop(0)
                 held, lane.parked = lane.parked, []
                 await self._count(key, lane, batch)
@@ -300,13 +302,25 @@ class Tapping:
         found = await self.input.read_one(key, offset)
         return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
 
-    def _is_ahead(self, key: Key) -> bool:
-        """Return whether a partition is far ahead of the watermark of one of its streams."""
+    def _is_ahead(self, key: Key, lane: Lane) -> bool:
+        """Return whether a partition is far ahead of the slowest one of a stream.
+
+        Also at its end: the others may still be far behind, after a start or a kill, and panes that wait for them are few.
+        While nothing is known of some partition, one that catches up waits after its first entry.
+        """
         layout, fold = self._layout(), self._ledger.fold
         position = fold.positions.get(key)
         for stream in layout.plan.of_topic(key[0]):
-            mark = watermark(fold, stream, layout.sections[stream.name].partitions).time
             frontier = None if position is None else position.frontier.get(stream.name, (None, None))[0]
-            if mark is not None and frontier is not None and frontier - mark > AHEAD_PANES * layout.plan.pane_ms:
+            if frontier is None:
+                continue
+            mark = watermark(fold, stream, layout.sections[stream.name].partitions).time
+            panes = AHEAD_PANES
+            if mark is not None:
+                slowest = mark + stream.lateness_ms
+            else:
+                slowest = lane.first.setdefault(stream.name, frontier)
+                panes = AHEAD_PANES if position is not None and position.at_end else 0
+            if frontier - slowest > panes * layout.plan.pane_ms:
                 return True
         return False

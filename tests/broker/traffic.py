@@ -63,7 +63,11 @@ class Sent:
 
 
 def _fraud(rng: np.random.Generator, second: int, faults: bool) -> dict[str, Any]:
-    row = {"type": "fraud", "amount": round(float(rng.lognormal(3, 1)), 2), "country": str(rng.choice(["DE", "FR", "NO"]))}
+    row = {
+        "type": "fraud",
+        "amount": round(float(rng.lognormal(3, 1)), 2),
+        "country": str(rng.choice(["DE", "FR", "NO"])),
+    }
     row["age"] = None if rng.random() < 0.03 else int(rng.integers(18, 90))
     if rng.random() < 0.02:
         row["amount"] = math.nan

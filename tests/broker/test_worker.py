@@ -1,0 +1,248 @@
+"""One worker on a real broker: how it starts, stops, refuses, and what it says of what happens to its topics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stream.cluster import create_ours
+from stream.demo.broker import EmbeddedBroker
+from stream.exits import NO_INPUT, UNAVAILABLE
+from tests.broker import reading
+from tests.broker.process import Worker, running, until
+from tests.brokers import admin
+from tests.brokers.admin import Row, unique
+from tests.brokers.kafka import Kafka, free_port
+
+BASE_MS = 1_767_571_200_000
+Broker = Kafka | EmbeddedBroker
+
+
+class Bench:
+    """An application that watches one stream of one topic.
+
+    Args:
+        broker: where. folder: for files. extra: more lines of the stream. partitions: of the input topic.
+    """
+
+    def __init__(self, broker: Broker, folder: Path, extra: str = "", partitions: int = 2, start: str = "end") -> None:
+        self.address, self.folder = broker.address, folder
+        self.app, self.topic = unique("app"), unique("input")
+        self.sent = 0
+        self.text = f"""
+app: {self.app}
+pane: 1s
+lateness: 3s
+start: {start}
+models:
+  m:
+    owner: risk
+    decision: decide
+    when_wrong: rules decide
+    features: {{topic: {self.topic}, time: {{field: ts, unit: ms}}, fields: {{x: }}{extra}}}
+"""
+        asyncio.run(admin.create_topic(self.address, self.topic, partitions))
+        asyncio.run(create_ours(self.address, self.app))
+
+    def worker(self, name: str = "worker") -> Worker:
+        """Return a worker that is not started."""
+        return Worker(self.folder, name, self.address, self.text)
+
+    @contextmanager
+    def at_work(self) -> Iterator[Worker]:
+        """Give a worker that is ready; it is killed in the end."""
+        with running() as workers:
+            workers.append(self.worker().start())
+            until("the worker is ready", workers[0].ready)
+            yield workers[0]
+
+    def send(self, n: int, partition: int = 0) -> None:
+        """Write records to a partition, ten to a second of event time."""
+        stamps = [BASE_MS + 100 * (self.sent + i) for i in range(n)]
+        self.sent += n
+        rows = [Row(json.dumps({"x": i % 7, "ts": ts}).encode(), None, partition) for i, ts in enumerate(stamps)]
+        asyncio.run(admin.produce(self.address, self.topic, rows))
+
+    def ledger(self) -> reading.Ledger:
+        """Read the ledger."""
+        return reading.Ledger.of(self.address, self.app)
+
+    def classes(self) -> Counter[str]:
+        """Return the records of the stream by class, over all partitions and incarnations."""
+        return +sum(self.ledger().classes.values(), Counter[str]())
+
+    def events(self) -> list[tuple[str, str, str]]:
+        """Return (check, reason, status) of the alert events."""
+        found, _ = reading.events(self.address, self.app)
+        return [(event["check"], event["labels"]["reason"], event["status"]) for event in found]
+
+    def settled(self, **classes: int) -> None:
+        """Wait until the ledger counts exactly these records."""
+        until(f"the ledger counts {classes}", lambda: self.classes() == classes, 40, 0.5)
+
+
+@pytest.fixture
+def bench(broker: Broker, tmp_path: Path) -> Bench:
+    """An application, its topics, no worker yet."""
+    return Bench(broker, tmp_path)
+
+
+def lines(worker: Worker) -> list[str]:
+    """Return what a worker said, line by line."""
+    return worker.text.strip().splitlines()
+
+
+def test_what_a_topic_holds_is_counted_whole(broker: Broker, tmp_path: Path) -> None:
+    """``start: earliest`` on thin, long history: everything is counted, no pane is closed before it is complete.
+
+    SIGTERM then ends the worker with 0, and the next start goes on where the ledger is: not one record is read twice.
+    """
+    bench = Bench(broker, tmp_path, partitions=3, start="earliest")
+    stamps = [[BASE_MS + 500 * i + partition for i in range(1500)] for partition in range(3)]
+    for partition, times in enumerate(stamps):
+        rows = [Row(json.dumps({"x": 1, "ts": ts}).encode(), None, partition) for ts in times]
+        asyncio.run(admin.produce(bench.address, bench.topic, rows))
+    with running() as workers:
+        worker = bench.worker().start()
+        workers.append(worker)
+        bench.settled(applied=4500)
+        assert worker.metric("streamgauge_records_after_close_total") in ({}, {'{stream="m.features"}': 0.0})
+        until("most panes are closed", lambda: len(reading.panes(bench.address, bench.app)[0]) > 700, step=1)
+        code, seconds = worker.stop()
+        assert (code, seconds < 20) == (0, True)
+        before = bench.ledger()
+        worker.start()
+        until("the worker is ready", worker.ready)
+        asyncio.run(admin.produce(bench.address, bench.topic, [Row(b'{"ts": %d}' % (BASE_MS + 750_000), None, 0)]))
+        bench.settled(applied=4501)
+        assert worker.stop()[0] == 0
+    after = bench.ledger()
+    assert after.dropped == before.dropped == Counter()
+    assert "the starting position" not in worker.text
+
+
+def test_a_broker_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
+    """Exit code 69, which means: start me again later."""
+    text = "app: a\nmodels: {m: {owner: o, decision: d, when_wrong: w, features: {topic: t}}}\n"
+    worker = Worker(tmp_path, "worker", f"127.0.0.1:{free_port()}", text)
+    assert worker.start().ended() == UNAVAILABLE
+    assert len(lines(worker)) == 1
+    assert "no Kafka broker answers" in worker.text
+
+
+def test_a_missing_topic_is_said_in_one_line(broker: Broker, bench: Bench) -> None:
+    """Exit code 66, for an input as for a topic of ours; and nothing is created by asking."""
+    worker = bench.worker()
+    for topic in (f"{bench.app}.panes", bench.topic):
+        asyncio.run(admin.delete_topic(bench.address, topic))
+        worker.log.unlink(missing_ok=True)
+        assert worker.start().ended() == NO_INPUT
+        assert len(lines(worker)) == 1
+        assert topic in worker.text
+
+
+def test_pages_answer(bench: Bench) -> None:
+    """``/live`` and ``/ready`` say ok, ``/metrics`` counts what was read."""
+    with bench.at_work() as worker:
+        bench.send(300)
+        bench.settled(applied=300)
+        assert worker.get("/live") == (200, "ok\n")
+        assert worker.get("/ready") == (200, "ok\n")
+        wanted = {'{stream="m.features",class="applied"}': 300.0}
+        until("the metrics say so", lambda: wanted.items() <= worker.metric("streamgauge_records_total").items(), 20)
+
+
+def test_a_recreated_topic_is_read_from_its_beginning(bench: Bench) -> None:
+    """The topic comes back with fewer records while the worker runs: all of them count, and one incident says so."""
+    with bench.at_work():
+        for partition in range(2):
+            bench.send(200, partition)
+        bench.settled(applied=400)
+        asyncio.run(admin.delete_topic(bench.address, bench.topic))
+        time.sleep(2)
+        asyncio.run(admin.create_topic(bench.address, bench.topic, 2))
+        for partition in range(2):
+            bench.send(70, partition)
+        bench.settled(applied=540)
+        assert set(bench.ledger().inc.values()) == {1}
+        until("an incident opens", lambda: ("lost", "recreated", "firing") in bench.events(), 20, 0.5)
+        assert bench.events().count(("lost", "recreated", "firing")) == 1
+
+
+def test_what_retention_took_is_counted_as_lost(bench: Bench) -> None:
+    """Records deleted while nobody read are counted to the offset, and an incident names them."""
+    with bench.at_work() as worker:
+        bench.send(100)
+        bench.settled(applied=100)
+        assert worker.stop()[0] == 0
+        bench.send(500)
+        asyncio.run(admin.delete_records(bench.address, bench.topic, {0: 350}))
+        worker.start()
+        bench.settled(applied=350, lost=250)
+        until("an incident opens", lambda: ("lost", "lost", "firing") in bench.events(), 20, 0.5)
+        found, _ = reading.events(bench.address, bench.app)
+        assert {"topic": bench.topic, "partition": 0, "from": 100, "to": 350} in found[0]["evidence"]["coordinates"]
+
+
+def test_added_partitions_are_read(bench: Bench) -> None:
+    """A third partition is found by a running worker, and none of its records is missed although ``start`` is ``end``."""
+    with bench.at_work():
+        bench.send(50)
+        bench.settled(applied=50)
+        asyncio.run(admin.add_partitions(bench.address, bench.topic, 3))
+        until("the partition is opened", lambda: (bench.topic, 2) in bench.ledger().next, 60, 1)
+        bench.send(80, 2)
+        bench.settled(applied=130)
+
+
+def test_silence_is_told_and_ends_with_a_record(broker: Broker, tmp_path: Path) -> None:
+    """A silent stream fires after the stated time; the first record resolves it."""
+    bench = Bench(broker, tmp_path, ", silence: 5s")
+    with bench.at_work():
+        bench.send(100)
+        bench.settled(applied=100)
+        quiet = until("the silence is told", lambda: ("volume", "silent", "firing") in bench.events(), 40, 0.5)
+        assert quiet < 15
+        bench.send(10)
+        until("it is over", lambda: ("volume", "silent", "resolved") in bench.events(), 20, 0.5)
+
+
+def test_refused_alerts_stop_the_judge_and_not_the_taps(kafka: Kafka, tmp_path: Path) -> None:
+    """While the alerts topic takes nothing, records go on being counted and ``/ready`` says why it is not ready (P7).
+
+    Once it works again every event is delivered, once.
+    """
+    bench = Bench(kafka, tmp_path, ", silence: 5s")
+    with bench.at_work() as worker:
+        bench.send(100)
+        bench.settled(applied=100)
+        limit(bench, "100")
+        until("the worker says so", lambda: "alerts cannot be delivered" in worker.get("/ready")[1], 40, 0.5)
+        assert worker.get("/ready")[0] == 503
+        bench.send(200)
+        bench.settled(applied=300)
+        assert bench.events() == []
+        limit(bench, "1000000")
+        wanted = Counter({("volume", "silent", "firing"): 1, ("volume", "silent", "resolved"): 1})
+        until("everything is delivered", lambda: wanted <= Counter(bench.events()), 40, 0.5)
+        until("the worker is ready", worker.ready)
+        assert reading.events(bench.address, bench.app)[1] == 0
+
+
+def limit(bench: Bench, size: str) -> None:
+    """Set the largest record that the alerts topic takes."""
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    async def alter() -> None:
+        async with admin.admin(bench.address) as client:
+            wanted = {"max.message.bytes": size}
+            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, f"{bench.app}.alerts", wanted)])
+
+    asyncio.run(alter())
