@@ -208,7 +208,7 @@ class Ticker:
 
         Args:
             writer: random text that no other host and no earlier life of this one has.
-            fold: the tail, read to the ledger's end. now_ms: monotonic clock, taken after reading.
+            fold: the tail as far as it is read; give what it reads later to `read`. now_ms: monotonic clock, taken after reading.
         """
         self._writer = writer
         self._last = fold.tick

@@ -111,7 +111,8 @@ def _check_partition(world: World, key: Key, part: Input) -> Counter[int]:
     for header, body in _accepted(world, key):
         if header["kind"] == "open":
             assert header["inc"] == incarnation + 1, f"{key}: incarnation {header['inc']} follows {incarnation}"
-            incarnation, first, at = header["inc"], header["to"], header["to"]
+            incarnation, at = header["inc"], header["to"]
+            first = at if incarnation == 0 and body["life"] == part.life else 0
             covered, frontier = set(), (None, None)
             continue
         start, stop = header["from"], header["to"]
@@ -133,7 +134,7 @@ def _check_partition(world: World, key: Key, part: Input) -> Counter[int]:
         assert folded == list(frontier), f"{key}: frontier {folded} at {stop}, the log says {list(frontier)}"
         if body["life"] == part.life:
             covered |= set(range(start, stop))
-    missing = set(range(first if incarnation == 0 else 0, part.end)) - covered
+    missing = set(range(first, part.end)) - covered
     assert not missing, f"{key}: offsets {sorted(missing)} are in no accepted entry of incarnation {incarnation}"
     position = world.truth().fold.positions[key]
     assert position.frontier.get(STREAM, (None, None)) == frontier, f"{key}: frontier in the fold"

@@ -77,6 +77,24 @@ class AddUpHosts(Ticker):
             self._since_ms = since
 
 
+class OpenWithoutAnchor(Fold):
+    """An ``open`` names no record: a topic that is recreated before its first entry is not recognised."""
+
+    def apply(self, offset: int, header: dict[str, Any]) -> bool:
+        return super().apply(offset, {**header, "anchor": None} if header["kind"] == "open" else header)
+
+
+class ManifestFirst(Host):
+    """The manifest of a checkpoint is written before its parts."""
+
+    def checkpoint(self, offset: int, data: bytes, nonce: str) -> Iterator[Send]:
+        steps = super().checkpoint(offset, data, nonce)
+        parts, manifest = next(steps), next(steps)
+        yield manifest
+        yield parts
+        yield from steps
+
+
 PROTOCOL = Protocol("as specified")
 BROKEN = (
     Protocol("accept without compare", fold=AcceptAnything),
@@ -85,4 +103,6 @@ BROKEN = (
     Protocol("position from the committed offset", tap=StartFromCommitted),
     Protocol("a cut that loses the frontier", tap=ForgetFrontier),
     Protocol("ticks of two hosts added up", ticker=AddUpHosts),
+    Protocol("open without an anchor", fold=OpenWithoutAnchor),
+    Protocol("manifest before its parts", host=ManifestFirst),
 )

@@ -164,7 +164,12 @@ class World:
         """Delete and create the topic, then produce. Not while its position rests on no record (`stream.cursor`)."""
         part = self.inputs[key]
         position = self.truth().fold.positions.get(key)
-        if position is not None and position.anchor is None and position.next > 0:
+        if (
+            position is not None
+            and position.next > 0
+            and position.anchor is None
+            and part.anchor(position.next - 1) is None
+        ):
             return
         part.lives.append([])
         part.begins.append(0)
