@@ -28,24 +28,22 @@ class Drift:
 
     Attributes:
         distance: histogram distance to the reference. level: guarded ADWIN on whitened locations.
-        versions: score histogram of each named version against the others. armed: bool[F], fields with a reference.
+        versions: score histogram of each named version against the others. A version that is alone is left to `distance`,
+            which knows how much panes vary by themselves.
+        armed: bool[F], fields with a reference.
     """
 
     def __init__(self, section: Section, reference: dict[str, Any] | None) -> None:
         self.section = section
         self.reference = reference or {}
         rows = self._rows()
-        columns = [self._column(name, rows) for name in ("shares", "distance_mean", "distance_sd")]
-        self.distance = HistogramDrift(*columns)
+        shares = self._column("shares", rows)
+        self.distance = HistogramDrift(shares, self._column("distance_mean", rows), self._column("distance_sd", rows))
         self._mean, self._sd = (self._column(name, rows) for name in ("location_mean", "location_sd"))
-        self.armed = np.isfinite(columns[0]).all(axis=1)
+        self.armed = np.isfinite(shares).all(axis=1)
         self.level = GuardedAdwin(len(section.fields))
-        at = section.names.index(SCORE) if SCORE in section.names else -1
-        self._score = at
-        shares = (
-            np.full((MAX_VERSIONS, BINS), np.nan) if at < 0 else np.repeat(columns[0][at : at + 1], MAX_VERSIONS, 0)
-        )
-        self.versions = ScoreShift(MAX_VERSIONS, BINS, shares)
+        self._score = section.names.index(SCORE) if SCORE in section.names else -1
+        self.versions = ScoreShift(MAX_VERSIONS, BINS)
 
     def carry(self, section: Section, reference: dict[str, Any] | None, rows: NDArray[np.int64]) -> Drift:
         """Return the statistics of another section or reference; the state of a field stays while its bins do.

@@ -88,7 +88,11 @@ def _streams(worker: Worker) -> Iterator[Sample]:
             yield m.PANES, (name, kind), count
         if watch.panes.watermark is not None:
             yield m.WATERMARK, (name,), watch.panes.watermark / 1000
-        yield m.REFERENCE_PANES, (name,), 0 if watch.bank.drift.reference else max(MIN_PANES - len(watch.learning.lesson), 0)
+        yield (
+            m.REFERENCE_PANES,
+            (name,),
+            0 if watch.bank.drift.reference else max(MIN_PANES - len(watch.learning.lesson), 0),
+        )
         frontiers = [
             p.frontier.get(name, (None, None))[0] or 0 for _, p in worker.ledger.fold.of_topic(watch.plan.topic)
         ]

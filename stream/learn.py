@@ -27,6 +27,8 @@ MIN_PANES = 200
 MIN_VALUES = 10_000
 MIN_N = 30
 MAX_CODES = 24
+MIN_SHARE = 0.001
+"""Floor of a reference share: one value in a bin that was empty must count, but not more than a thousandfold."""
 EDGES = BINS - 1
 _OUTER = 2.0**-9
 """Relative margin around the smallest and largest value: the sketch rounds numbers to 10 bits of mantissa."""
@@ -130,7 +132,7 @@ def learn_reference(fields: tuple[str, ...], panes: NDArray[np.int64]) -> dict[s
     n = panes.sum(axis=2)
     used = n >= MIN_N
     ready = (used.sum(axis=0) >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
-    shares = smoothed(totals)
+    shares = np.maximum(smoothed(totals), MIN_SHARE)
     spread = {
         name: np.full(len(fields), np.nan) for name in ("distance_mean", "distance_sd", "location_mean", "location_sd")
     }

@@ -73,6 +73,7 @@ class Replay:
         self._blobs: dict[str, Any] = {}
         self._offset = 0
         self._clock: int | None = None
+        self._ticked = 0
         self._adopt(Proposal("layout", layout_zero(plan, dict.fromkeys(files, 1)).to_dict(), None))
         assert self.judge.layout is not None
         self._sources = []
@@ -101,7 +102,7 @@ class Replay:
         line = source.head
         assert line is not None
         if self._clock is None:
-            self._clock = line.timestamp
+            self._clock = self._ticked = line.timestamp
         self._pass(line.timestamp)
         source.waiting.append(line)
         self.records += 1
@@ -123,9 +124,9 @@ class Replay:
 
     def _tick(self, end: int) -> None:
         assert self._clock is not None
-        header = {"kind": "tick", "n": self.judge.fold.tick + 1, "elapsed": end - self._clock, "wall": end}
+        header = {"kind": "tick", "n": self.judge.fold.tick + 1, "elapsed": end - self._ticked, "wall": end}
         self._fold(header, None)
-        self._clock = end
+        self._clock = self._ticked = end
         while (proposal := self.judge.proposal()) is not None:
             self._adopt(proposal)
         lesson = self.judge.lesson()

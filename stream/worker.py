@@ -30,10 +30,11 @@ from stream.ledgertail import LedgerTail
 from stream.metrics import LOOP_BLOCKED
 from stream.plan import Plan
 from stream.producer import Producer
+from stream.source import Input
 from stream.store import Store
 from stream.tail import Truncated
 from stream.tapping import Tapping
-from stream.transport import BrokerUnavailable, Input, make_app, reach
+from stream.transport import BrokerUnavailable, make_app, reach
 from stream.watchdog import LoopWatchdog, Progress
 
 log = logging.getLogger(__name__)
