@@ -122,6 +122,15 @@ class Tally:
         self.pending.gaps += gaps
         self.pending.lost += lost
 
+    def refuse(self, reason: str, start: int, end: int) -> None:
+        """Reject every offset of ``[start, end)``: a part of the log that cannot be unpacked; its records are not known."""
+        frontier = self.frontier[0]
+        _add(self.pending.rejected, reason, end - start)
+        if frontier is not None:
+            pane = self._pane(frontier // self._pane_ms, start, end - 1)
+            _add(pane.rejected, reason, end - start)
+            pane.references[reason] = smallest([*pane.references.get(reason, []), example(self._partition, start)])
+
     def _pane(self, index: int, first: int, last: int) -> PaneCounts:
         """Return the counts of a pane, its span stretched over these offsets."""
         pane = self.pending.panes.setdefault(index, PaneCounts())

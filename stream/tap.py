@@ -74,6 +74,11 @@ class Tap:
         """
         if not self.cursor.continues(batch.start, batch.next):
             return Fed.MISPLACED
+        if batch.unreadable:
+            for tally in self._tallies:
+                tally.refuse(batch.unreadable, self.cursor.next, batch.next)
+            self.cursor.counted(batch.next)
+            return Fed.COUNTED
         first, last = bisect_left(batch.offsets, self.cursor.next), len(batch.offsets)
         chunks = self._sorted(batch, first, last, now_ms)
         pairs = list(zip(self._tallies, chunks, strict=True))
