@@ -18,7 +18,9 @@ from stream.plan import StreamPlan
 from stream.sketch import Sketch
 from stream.sorting import Sorted, Sorter
 
-MAX_PANES = 32
+MAX_PANES = 24
+"""Panes in one entry: a partition that may be 24 panes ahead and adds these stays below the 60 that may be open."""
+
 _PANE_BYTES = 14_000  # a census that is full: 3 * 64 names of 64 characters, and the rest of a pane
 _FIELD_BYTES = 100  # one field of one cell
 _SKETCH_BYTES = 10  # one row of a sketch

@@ -182,9 +182,9 @@ class Tapping:
         """Cut every second (rarer above 50 partitions), for ever."""
         while True:
             await asyncio.sleep(HURRY_S)
-            self._hurry.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), max(CUT_S, len(self.lanes) / ENTRIES_PER_S) - HURRY_S)
+            self._hurry.clear()
             await self._round()
 
     async def _round(self, force: bool = False) -> None:
