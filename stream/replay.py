@@ -31,6 +31,7 @@ from stream.tap import Fed, Tap
 CHUNK = 1000
 MAX_TIMESTAMP = 253_402_300_799_999
 """The end of the year 9999."""
+QUIET_MS = 8 * 86_400_000
 _ENVELOPE = {"key", "timestamp", "headers", "value"}
 
 
@@ -112,11 +113,17 @@ class Replay:
         source.head = next(source.lines, None)
 
     def _pass(self, now: int) -> None:
-        """Let time pass: at every pane end between the clock and now, cut and tick."""
+        """Let time pass: at every pane end between the clock and now, cut and tick.
+
+        After `QUIET_MS` without a record every deadline has come, and one tick covers the rest: a file with two years in it,
+        or with one absurd timestamp, must not cost a tick for every minute in between.
+        """
         assert self._clock is not None
-        pane = self.plan.pane_ms
+        pane, quiet_since = self.plan.pane_ms, self._clock
         while now // pane > self._clock // pane:
             end = (self._clock // pane + 1) * pane
+            if self._clock - quiet_since >= QUIET_MS:
+                end = now // pane * pane
             self._flush()
             self._cut()
             self._tick(end)

@@ -9,6 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from stream.compile import compile_plan
+from stream.replay import Replay
+from stream.settings import load
 from tests.cli.conftest import Command, Configuration, Configure
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "stream/schema/alert.schema.json").read_text())
@@ -189,3 +192,16 @@ def test_one_topic_takes_one_file(configuration: Configuration, features: Path, 
     ended = streamgauge("replay", configuration.file, "--input", given, "--input", given)
     assert ended.code == 64
     assert "one file is one partition" in ended.err
+
+
+def test_years_without_a_record_cost_little(configuration: Configuration, tmp_path: Path) -> None:
+    """One record, and another ten years later: ticks at pane ends for eight days, then one for the rest."""
+    file = tmp_path / "gap.jsonl"
+    rows = records()[:2]
+    rows[1]["timestamp"] = START_MS + 10 * 365 * 86_400_000
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = load(configuration.file)
+    replay = Replay(compile_plan(settings), {configuration.features: file}, settings.key.secret, lambda _: None)
+    replay.run()
+    assert replay.judge.fold.tick == 8 * 24 * 60 + 2  # the first minute is not a whole one
+    assert replay.judge.fold.time_ms == 10 * 365 * 86_400_000 - 200
