@@ -126,6 +126,7 @@ class JudgeHost:
             raise
         except FormatError:
             self.judge.fold.offset = offset + 1
+            await self._perform(self.host.publish(offset + 1, ()))
             return
         if header["kind"] == "note" and header["note"] == "adopt":
             await self._store.blob(header["new"])

@@ -113,7 +113,7 @@ class Tap:
             end: end offset of the partition as last seen.
         """
         frontiers = {tally.plan.name: tally.frontier for tally in self._tallies}
-        covers = self.cursor.sent(frontiers)
+        covers = self.cursor.sent(frontiers, self._anchor)
         header = entry_header(self._key, self.cursor.incarnation, covers, self._layout_id, self._anchor, end, frontiers)
         empty = covers[0] == covers[1]
         body = {} if empty else {tally.plan.name: tally.take().to_dict() for tally in self._tallies}

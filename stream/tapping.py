@@ -110,6 +110,14 @@ class Tapping:
             log.warning("the last entries were not read back in time; the next owner counts those records again")
         self.lanes = {}
 
+    def doubt(self, key: Key) -> None:
+        """Look again where a partition goes on: the topic ends before what the ledger has covered of it.
+
+        A consumer that was frozen while its topic was recreated does not notice: it is sent back to the beginning, and what
+        it reads there lies below the tap's position.
+        """
+        self._restart(key)
+
     async def on_batch(self, batch: RecordBatch) -> None:
         """Count one batch, or put it aside while its partition is too far ahead of the others."""
         key = (batch.topic, batch.partition)
@@ -203,8 +211,8 @@ class Tapping:
             await lane.lock.acquire()
         accepted = {}
         try:
-            await asyncio.gather(*(self._send(key, lane, tap) for key, lane, tap in sent))
-            read = await self._read_back()
+            written = await asyncio.gather(*(self._send(key, lane, tap) for key, lane, tap in sent))
+            read = await self._read_back(written)
             for key, lane, tap in sent:
                 position = self._ledger.fold.positions.get(key)
                 if lane.tap is not tap:
@@ -219,10 +227,17 @@ class Tapping:
         if self.input is not None and accepted:
             await self.input.commit_accepted(accepted)
 
-    async def _read_back(self) -> bool:
-        """Read the ledger to its end; return False when that was impossible, so nothing is known of what was sent."""
+    async def _read_back(self, written: list[int | None]) -> bool:
+        """Read the ledger back; return False when that was impossible, so nothing is known of what was sent.
+
+        Args:
+            written: ledger offset of each entry; None when no acknowledgement came: then everything up to the end is read.
+        """
         try:
-            await asyncio.wait_for(self._ledger.reach_end(), SEND_S)
+            async with asyncio.timeout(SEND_S):
+                await self._ledger.reach(1 + max((offset for offset in written if offset is not None), default=-1))
+                if None in written:
+                    await self._ledger.reach_end()
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("the ledger cannot be read back: %s", error)
             return False
@@ -251,8 +266,8 @@ class Tapping:
         finally:
             lane.starting = False
 
-    async def _send(self, key: Key, lane: Lane, tap: Tap) -> None:
-        """Send the entry that is due. Its error does not matter: the read-back tells."""
+    async def _send(self, key: Key, lane: Lane, tap: Tap) -> int | None:
+        """Send the entry that is due; return its ledger offset. An error does not matter: the read-back tells."""
         layout = self._layout()
         lane.sent_ms = self._clocks.monotonic_ms
         try:
@@ -260,14 +275,19 @@ class Tapping:
             if layout is not lane.layout:
                 tap.adopt(layout)
                 lane.layout = layout
-            await asyncio.wait_for(self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame), SEND_S)
+            return await asyncio.wait_for(
+                self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame), SEND_S
+            )
         except Exception as error:
             log.warning("%s/%d: an entry may not have been written: %s", *key, error)
+            return None
 
     async def _find(self, key: Key, lane: Lane) -> None:
-        """Find out where a partition goes on, and go there. The ledger is read to its end first."""
-        if self.input is None:
-            return
+        """Find out where a partition goes on, and go there. The ledger is read to its end first.
+
+        After an ``open`` it is found out anew: another worker's may have been first.
+        """
+        assert self.input is not None, "partitions are assigned by the input"
         await self._ledger.reach_end()
         position = self._ledger.fold.positions.get(key)
         begin, end = await self.input.begin_end(key)
@@ -278,10 +298,11 @@ class Tapping:
             begin, end = await self.input.begin_end(key, pause=CONFIRM_S)
             todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
         if todo.action in ("open", "reopen"):
-            frame = pack(open_header(key, todo.incarnation, todo.offset, end))
+            before = await self._record(key, todo.offset - 1) if todo.offset > begin else None
+            frame = pack(open_header(key, todo.incarnation, todo.offset, end, before))
             await self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame)
-            await self._ledger.reach_end()
-        position = self._ledger.fold.positions[key]
+            return
+        assert position is not None, "only an unknown partition is opened"
         lane.layout = self._layout()
         tap = Tap(lane.layout, key, position, self._hash_key)
         if todo.action == "lost":
@@ -294,11 +315,13 @@ class Tapping:
 
     async def _anchored(self, key: Key, position: Position | None, begin: int, end: int) -> Anchor | None:
         """Return the record that now stands where the last covered one stood."""
-        if position is None or position.anchor is None or self.input is None:
+        if position is None or position.anchor is None or not begin <= position.anchor[0] < end:
             return None
-        offset = position.anchor[0]
-        if not begin <= offset < end:
-            return None
+        return await self._record(key, position.anchor[0])
+
+    async def _record(self, key: Key, offset: int) -> Anchor | None:
+        """Return what recognises the record at an offset; None when there is none."""
+        assert self.input is not None, "partitions are assigned by the input"
         found = await self.input.read_one(key, offset)
         return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
 
