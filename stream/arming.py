@@ -50,7 +50,11 @@ def _progress(watch: Watch) -> str:
             f"drift: {watch.learning.records} of {MIN_RECORDS} records are seen from which the bins are learned; "
             f"then come {MIN_PANES} panes with {MIN_VALUES} values of a field"
         )
-    values = [int(sum(pane[row].sum() for pane in watch.learning.lesson)) for row, bins in enumerate(watch.section.bins) if bins]
+    values = [
+        int(sum(pane[row].sum() for pane in watch.learning.lesson))
+        for row, bins in enumerate(watch.section.bins)
+        if bins
+    ]
     return (
         f"drift: {len(watch.learning.lesson)} of {MIN_PANES} panes are collected, and {min(values, default=0)} of {MIN_VALUES} "
         "values of the rarest field"

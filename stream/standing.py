@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream.cluster import denied, unreachable
+from stream.cluster import ClusterError, denied, unreachable
 from stream.codec import FormatError, UnknownFormat, unpack
+from stream.exits import BUG
 from stream.host import latest_checkpoint
 from stream.judge import Judge
 from stream.producer import Producer
@@ -29,6 +30,8 @@ async def judge(brokers: str, app: str) -> Judge | None:
         return await _judge(store, tail)
     except Truncated:
         return None
+    except UnknownFormat as error:
+        raise ClusterError(f"topic {app}.state or {app}.ledger: written by another release: {error}", BUG) from None
     except TopicAuthorizationFailedError as error:
         raise denied(error) from None
     except (KafkaError, OSError) as error:

@@ -54,7 +54,7 @@ def verdict(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
 
 def _incident(item: Told) -> Iterator[Text]:
     labels = item.first["labels"]
-    line = Text(f"  {item.severity:<8}", severity_style(item.severity))
+    line = Text("  ").append(f"{item.severity:<8}", severity_style(item.severity))
     line.append(visible(f"{labels['model']}  {item.first['check']}/{labels['subject']}"), "bold")
     yield line
     yield Text(f"          {_when(item)}")
