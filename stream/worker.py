@@ -234,6 +234,9 @@ class Worker:
             _, end = await self._input.begin_end(key)
         except (KafkaError, OSError, TimeoutError):
             return None
+        position = self.ledger.fold.positions.get(key)
+        if position is not None and end < position.next:
+            self.tapping.doubt(key)
         lane.end = max(lane.end, end)
         return end
 

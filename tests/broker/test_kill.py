@@ -28,7 +28,7 @@ from tests.broker.trained import prepare
 from tests.brokers import admin
 from tests.brokers.kafka import Kafka
 
-SPEED = 3.5
+SPEED = 5.0
 """Seconds of event time per second."""
 
 KILLS = {Kafka.kind: 4}
