@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.app import spare_the_collector
 from stream.clock import Clocks
 from stream.compile import compile_plan
 from stream.settings import load
@@ -50,6 +51,7 @@ async def bare(brokers: str, topic: str, total: int, decode: bool) -> dict[str, 
 
 async def streamgauge(file: str, total: int, wait_for_reference: bool) -> dict[str, float]:
     """Run one worker, judge included, until the ledger has accepted every record."""
+    spare_the_collector()  # as the command `run` does
     settings = load(Path(file))
     clocks = Clocks(time.monotonic, time.time)
     brokers = ",".join(settings.kafka.brokers)
