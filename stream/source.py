@@ -173,12 +173,13 @@ class Input:
                 )
                 await reader.start()
                 self._reader = reader
-            self._reader.assign([tp])
-            self._reader.seek(tp, offset)
+            reader = self._reader
+            reader.assign([tp])
+            reader.seek(tp, offset)
             try:
-                yield self._reader
+                yield reader
             finally:
-                self._reader.unsubscribe()
+                reader.unsubscribe()  # also when `close` came in between
 
     async def close(self) -> None:
         """Close the consumer that `read_one` and `begin_end` share."""

@@ -277,11 +277,12 @@ class Worker:
         if self._input is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._input.app.stop(), STOP_S)
-            await self._input.close()
         await self._release()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._input is not None:
+            await self._input.close()  # only now: the tasks above read through it
         await self.ledger.stop()
         await self.store.stop()
         await self.producer.stop()
