@@ -55,8 +55,17 @@ def decode_json(values: list[bytes | None]) -> list[Row]:
         except orjson.JSONDecodeError:
             pass
         else:
+            if _all_plain(rows, sound):
+                return rows
             return [_judged(row, value) for row, value in zip(rows, sound, strict=True)]
     return [_row(value) for value in values]
+
+
+def _all_plain(rows: list[Any], values: list[bytes]) -> bool:
+    """Whether all rows are flat objects of few keys, seen at once: a look at each would cost a fifth of the parsing."""
+    whole = b"".join(values)
+    flat = whole.count(b"{") == len(rows) and b"[" not in whole
+    return flat and set(map(type, rows)) == {dict} and max(map(len, rows)) <= MAX_KEYS
 
 
 DECODERS: dict[str, Callable[[list[bytes | None]], list[Row]]] = {"json": decode_json}
