@@ -230,7 +230,7 @@ def test_a_blind_stream_is_not_called_silent(broker: Broker, tmp_path: Path) -> 
     with running() as workers:
         workers += [bench.worker(f"worker-{n}") for n in range(2)]
         for worker in workers:
-            worker.command += ["--session-timeout", "60"]
+            worker.command += ["--session-timeout", "30"]
             worker.start()
         until("both have a partition", lambda: [worker.owns[0] for worker in workers] == [1, 1])
         for partition in range(2):
@@ -239,7 +239,7 @@ def test_a_blind_stream_is_not_called_silent(broker: Broker, tmp_path: Path) -> 
         blind = next(worker for worker in workers if not worker.owns[1]).process
         assert blind is not None
         blind.send_signal(signal.SIGSTOP)
-        time.sleep(25)
+        time.sleep(18)
         assert bench.events() == []
         blind.send_signal(signal.SIGCONT)
         until("the silence is told", lambda: ("volume", "silent", "firing") in bench.events(), 40, 0.5)
