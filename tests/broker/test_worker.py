@@ -1,4 +1,7 @@
-"""One worker on a real broker: how it starts, stops, refuses, and what it says of what happens to its topics."""
+"""One worker on a real broker: how it starts, stops, refuses, and what it says of what happens to its topics.
+
+What the embedded broker cannot do (delete records, add partitions, limit the size of records) needs Apache Kafka.
+"""
 
 from __future__ import annotations
 
@@ -185,8 +188,9 @@ def test_a_recreated_topic_is_read_from_its_beginning(broker: Broker, tmp_path: 
         assert bench.events().count(("lost", "recreated", "firing")) == 1
 
 
-def test_what_retention_took_is_counted_as_lost(bench: Bench) -> None:
+def test_what_retention_took_is_counted_as_lost(kafka: Kafka, tmp_path: Path) -> None:
     """Records deleted while nobody read are counted to the offset, and an incident names them."""
+    bench = Bench(kafka, tmp_path)
     with bench.at_work() as worker:
         bench.send(100)
         bench.settled(applied=100)
@@ -200,8 +204,9 @@ def test_what_retention_took_is_counted_as_lost(bench: Bench) -> None:
         assert {"topic": bench.topic, "partition": 0, "from": 100, "to": 350} in found[0]["evidence"]["coordinates"]
 
 
-def test_added_partitions_are_read(bench: Bench) -> None:
+def test_added_partitions_are_read(kafka: Kafka, tmp_path: Path) -> None:
     """A second partition is found by a running worker, and none of its records is missed although ``start`` is ``end``."""
+    bench = Bench(kafka, tmp_path)
     with bench.at_work():
         bench.send(50)
         bench.settled(applied=50)
