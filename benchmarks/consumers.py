@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.app import spare_the_collector
 from stream.clock import Clocks
-from stream.compile import compile_plan
-from stream.settings import load
+from stream.config.compile import compile_plan
+from stream.config.settings import load
 from stream.worker import Worker
 
 PARTITIONS = 4
@@ -65,7 +65,7 @@ async def streamgauge(file: str, total: int, wait_for_reference: bool) -> dict[s
     while _accepted(worker) < total and not task.done():  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     figures = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "records": total - before}
-    while wait_for_reference and "reference" not in worker.ledger.fold.in_force and not task.done():  # noqa: ASYNC110
+    while wait_for_reference and "reference" not in worker.ledger.fold.in_force and not task.done():
         await asyncio.sleep(0.1)
         if time.perf_counter() - wall > REFERENCE_S:
             break

@@ -26,7 +26,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.consumers import PARTITIONS
-from stream.cluster import create_ours
+from stream.kafka.cluster import create_ours
 from tests.brokers.kafka import Kafka, lacking
 
 FEATURES = 30

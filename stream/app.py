@@ -11,9 +11,9 @@ import time
 from typing import Any
 
 from stream.clock import Clocks
-from stream.compile import compile_plan
-from stream.settings import Settings
-from stream.web import serve
+from stream.config.compile import compile_plan
+from stream.config.settings import Settings
+from stream.serving.web import serve
 from stream.worker import Worker
 
 
@@ -62,4 +62,4 @@ def _log() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     logging.getLogger("stream").setLevel(logging.INFO)
-    logging.getLogger("stream.hooks").setLevel(logging.WARNING)
+    logging.getLogger("stream.kafka.hooks").setLevel(logging.WARNING)

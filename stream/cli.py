@@ -146,7 +146,7 @@ def _main(argv: list[str]) -> int:
 
 def _guarded(arguments: argparse.Namespace, file: str) -> int:
     """Call a command. Whatever the user or the operator can mend is said in one line, without a traceback."""
-    from stream.settings import SettingsError, load  # noqa: PLC0415 - --help must not wait for pydantic
+    from stream.config.settings import SettingsError, load  # noqa: PLC0415 - --help must not wait for pydantic
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of, we say in one line
     try:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Clocks:
     """Attributes: monotonic: seconds that only grow; measures spans. wall: seconds since 1970; only ever compared with
-    event times and shown to people."""
+    event times and shown to people.
+    """
 
     monotonic: Callable[[], float]
     wall: Callable[[], float]

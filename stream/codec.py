@@ -31,7 +31,7 @@ class FormatError(ValueError):
     """Something that is not a frame, or a damaged one."""
 
 
-class UnknownFormat(FormatError):
+class UnknownFormatError(FormatError):
     """A frame of a format this release does not know. It is left untouched, and the worker stops."""
 
 
@@ -52,7 +52,7 @@ def read_header(frame: bytes) -> dict[str, Any]:
 
     Raises:
         FormatError: not a frame, or damaged.
-        UnknownFormat: written in a format this release does not know.
+        UnknownFormatError: written in a format this release does not know.
     """
     return _split(frame)[0]
 
@@ -85,7 +85,7 @@ def _split(frame: bytes) -> tuple[dict[str, Any], bytes]:
     if magic != MAGIC:
         raise FormatError(f"frame starts with {magic!r}, expected {MAGIC!r}")
     if version != FORMAT:
-        raise UnknownFormat(f"frame of format {version}, this release reads {FORMAT}; it was left untouched")
+        raise UnknownFormatError(f"frame of format {version}, this release reads {FORMAT}; it was left untouched")
     rest = frame[_PREFIX.size :]
     if zlib.crc32(rest) != crc:
         raise FormatError("checksum does not match: the frame is damaged")

@@ -20,7 +20,7 @@ from stream.layout import BINS
 
 ABSENT, NULL, BOOL, NUMBER, STRING, NESTED, NONFINITE = range(7)
 TYPES = ("absent", "null", "bool", "number", "string", "nested", "nonfinite")
-"""JSON types of a value, in the order of `FieldCounts.types`: a missing key, a null, ``true``, ``12``, ``"12"`` are different things."""
+"""JSON types of a value, in the order of `FieldCounts.types`: a missing key, null, ``true``, ``12``, ``"12"`` all differ."""
 
 NO_EXAMPLE = np.iinfo(np.int64).max
 MAX_REFERENCES = 8
@@ -149,7 +149,11 @@ class PaneCounts:
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for reason, codes in other.references.items():
             self.references[reason] = smallest(self.references.get(reason, []) + codes)
-        for mine, theirs in ((self.versions, other.versions), (self.producers, other.producers), (self.unlisted, other.unlisted)):
+        for mine, theirs in (
+            (self.versions, other.versions),
+            (self.producers, other.producers),
+            (self.unlisted, other.unlisted),
+        ):
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count
             trim_names(mine)
@@ -210,7 +214,15 @@ class StreamCounts:
     @property
     def covered(self) -> int:
         """Return the number of offsets this accounts for."""
-        return self.applied + self.late + sum(self.rejected.values()) + self.tombstones + self.filtered + self.gaps + self.lost
+        return (
+            self.applied
+            + self.late
+            + sum(self.rejected.values())
+            + self.tombstones
+            + self.filtered
+            + self.gaps
+            + self.lost
+        )
 
     def to_dict(self) -> dict[str, Any]:
         tree: dict[str, Any] = {name: getattr(self, name) for name in CLASSES}

@@ -14,18 +14,18 @@ from typing import Any
 
 import orjson
 
-from stream.alerts import AlertRecord, event, state_record, tombstone
 from stream.codec import digest, pack
 from stream.counts import StreamCounts, coordinates
-from stream.findings import Finding
 from stream.host import Message
-from stream.incidents import Clock, Incidents, Transition
+from stream.judging.alerts import AlertRecord, event, state_record, tombstone
+from stream.judging.findings import Finding
+from stream.judging.incidents import Clock, Incidents, Transition
+from stream.judging.watch import Watch
 from stream.layout import Layout
 from stream.learn import merge_reference
 from stream.ledger import Fold, Key
 from stream.panes import ClosedPane, watermark
 from stream.plan import Plan, StreamPlan
-from stream.watch import Watch
 
 MAX_LAYOUTS = 16
 

@@ -163,6 +163,8 @@ def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = 
         sections[stream.name] = (
             old.replace(partitions=max(old.partitions, partitions.get(stream.topic, 0)))
             if same and old
-            else Section(stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), partitions.get(stream.topic, 0))
+            else Section(
+                stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), partitions.get(stream.topic, 0)
+            )
         )
     return Layout(plan, sections)

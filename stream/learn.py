@@ -19,7 +19,7 @@ from detectors.histogram import distance, distance_sd, location, smoothed
 from stream.codec import pack, unpack
 from stream.layout import BINS, BUCKETS, TOP, UNSEEN, Bins, Section
 from stream.plan import Field
-from stream.sketch import Sketch
+from stream.reading.sketch import Sketch
 
 MIN_RECORDS = 10_000
 MIN_RECORDS_OF_A_DAY = 500

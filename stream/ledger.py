@@ -26,7 +26,7 @@ Key = tuple[str, int]
 """(topic, partition) of an input."""
 
 Frontier = tuple[int | None, int | None]
-"""(frontier, candidate) of one stream in one partition, event time in ms. See `stream.frontier`."""
+"""(frontier, candidate) of one stream in one partition, event time in ms. See `stream.reading.frontier`."""
 
 Anchor = tuple[int, int, int]
 """(offset, timestamp, CRC-32 of key and value) of the last record covered, at first of the one before the start: by it a

@@ -13,13 +13,13 @@ from enum import Enum
 
 from stream import codec
 from stream.batch import RecordBatch
-from stream.columns import Records
 from stream.cursor import Cursor
 from stream.layout import Layout
 from stream.ledger import Anchor, Key, Position, entry_header
-from stream.records import DECODERS, Row
-from stream.sorting import Sorted
-from stream.tally import Tally
+from stream.reading.columns import Records
+from stream.reading.records import DECODERS, Row
+from stream.reading.sorting import Sorted
+from stream.reading.tally import Tally
 
 ENTRY_BYTES = 600_000
 """What an entry may roughly hold before it is compressed; the limit that must not be passed is 900 kB."""

@@ -19,13 +19,13 @@ from stream.batch import RecordBatch
 from stream.clock import Clocks
 from stream.codec import pack
 from stream.cursor import start
+from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.producer import Producer
+from stream.kafka.source import Input
 from stream.layout import Layout
 from stream.learn import MIN_RECORDS
 from stream.ledger import HEARTBEAT_MS, Anchor, Key, Position, open_header
-from stream.ledgertail import LedgerTail
 from stream.panes import watermark
-from stream.producer import Producer
-from stream.source import Input
 from stream.tap import Fed, Tap
 
 log = logging.getLogger(__name__)

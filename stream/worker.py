@@ -15,27 +15,27 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from stream.alerts import VERSION
 from stream.clock import Clocks
-from stream.cluster import ClusterError, require, require_ours
-from stream.codec import UnknownFormat, pack
+from stream.codec import UnknownFormatError, pack
 from stream.exits import BUG, GONE, TRY_AGAIN, UNAVAILABLE
-from stream.exposition import Registry
-from stream.gauges import attach
 from stream.host import latest_positions
-from stream.judging import JudgeHost
+from stream.hosting import JudgeHost
+from stream.judging.alerts import VERSION
+from stream.kafka.cluster import ClusterError, require, require_ours
+from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.producer import Producer
+from stream.kafka.source import Input
+from stream.kafka.store import Store
+from stream.kafka.tail import TruncatedError
+from stream.kafka.transport import BrokerUnavailable, make_app, reach
 from stream.layout import Layout, layout_zero
 from stream.ledger import adopt_header
-from stream.ledgertail import LedgerTail
-from stream.metrics import LOOP_BLOCKED
 from stream.plan import Plan
-from stream.producer import Producer
-from stream.source import Input
-from stream.store import Store
-from stream.tail import Truncated
+from stream.serving.exposition import Registry
+from stream.serving.gauges import attach
+from stream.serving.metrics import LOOP_BLOCKED
+from stream.serving.watchdog import LoopWatchdog, Progress
 from stream.tapping import Tapping
-from stream.transport import BrokerUnavailable, make_app, reach
-from stream.watchdog import LoopWatchdog, Progress
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Worker:
         await self.store.start()
         try:
             await self.ledger.start(latest_positions(self.store.records))
-        except Truncated as error:
+        except TruncatedError as error:
             raise ClusterError(
                 f"{error}: more was deleted than is stored. Start under a new `app:` name, which is a new history", GONE
             ) from None
@@ -193,9 +193,9 @@ class Worker:
             await host.run()
         except asyncio.CancelledError:
             raise
-        except UnknownFormat as error:
+        except UnknownFormatError as error:
             self.stop(BUG, f"the ledger was written by another release: {error}")
-        except Truncated as error:
+        except TruncatedError as error:
             self.stop(GONE, f"the judge cannot go on: {error}")
         except Exception:
             log.exception("the judge stopped over an error of ours")

@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord
 
-from stream.alerts import AlertRecord, to_line
-from stream.cluster import ClusterError, denied, describe, unreachable
+from stream.commands.showing import Screen, event_line, event_page, screen
+from stream.config.settings import Settings
 from stream.exits import NO_INPUT, OK
-from stream.settings import Settings
-from stream.showing import Screen, event_line, event_page, screen
+from stream.judging.alerts import AlertRecord, to_line
+from stream.kafka.cluster import ClusterError, denied, describe, unreachable
 
 
 def command(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from stream import arming
-from stream.cluster import describe, ours, require
-from stream.compile import compile_plan
-from stream.doubts import doubts
+from stream.commands import arming
+from stream.commands.doubts import doubts
+from stream.commands.recordview import chosen, classes, record_lines
+from stream.commands.sampling import Sample, sample
+from stream.commands.showing import screen
+from stream.commands.standing import judge
+from stream.commands.understanding import Understood, understand
+from stream.config.compile import compile_plan
+from stream.config.hash_key import NO_KEY
+from stream.config.settings import Settings
 from stream.exits import OK
-from stream.hash_key import NO_KEY
 from stream.judge import Judge
+from stream.kafka.cluster import describe, ours, require
 from stream.layout import layout_zero
 from stream.plan import Plan
-from stream.recordview import chosen, classes, record_lines
-from stream.sampling import Sample, sample
-from stream.settings import Settings
-from stream.showing import screen
-from stream.standing import judge
-from stream.understanding import Understood, understand
 
 SAMPLED = 200
 """Records looked at in each topic; three of each stream are shown."""

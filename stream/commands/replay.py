@@ -13,16 +13,16 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream.alerts import AlertRecord, to_line
-from stream.compile import compile_plan
+from stream.commands.showing import screen
+from stream.commands.verdict import verdict
+from stream.config.compile import compile_plan
+from stream.config.errors import suggestion
+from stream.config.settings import Settings
 from stream.exits import DATA, NO_INPUT, OK, USAGE, Refusal
 from stream.host import Message
+from stream.judging.alerts import AlertRecord, to_line
 from stream.plan import Plan
 from stream.replay import BadLineError, Replay
-from stream.setting_errors import suggestion
-from stream.settings import Settings
-from stream.showing import screen
-from stream.verdict import verdict
 
 STEPS = 10
 """Plain lines of progress where there is no terminal: one for each tenth."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from stream import app
-from stream.settings import Settings
+from stream.config.settings import Settings
 
 
 def command(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -18,7 +18,7 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _timing(arguments: argparse.Namespace) -> dict[str, float]:
-    """Return the times of the consumer group that tests shorten, under the names of `stream.transport.make_app`."""
+    """Return the times of the consumer group that tests shorten, under the names of `stream.kafka.transport.make_app`."""
     timing: dict[str, float] = {}
     if arguments.session_timeout is not None:
         timing |= {"session_timeout": arguments.session_timeout, "heartbeat": arguments.session_timeout / 3}

@@ -7,12 +7,12 @@ import asyncio
 import shlex
 from collections.abc import Iterator
 
-from stream.cluster import OURS, ClusterError, create_ours, describe, ours
-from stream.compile import compile_plan
-from stream.durations import format_duration
+from stream.commands.showing import aligned, screen
+from stream.config.compile import compile_plan
+from stream.config.durations import format_duration
+from stream.config.settings import Settings
 from stream.exits import OK
-from stream.settings import Settings
-from stream.showing import aligned, screen
+from stream.kafka.cluster import OURS, ClusterError, create_ours, describe, ours
 
 
 def command(arguments: argparse.Namespace, settings: Settings) -> int:

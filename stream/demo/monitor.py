@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from stream.metrics import FEATURE_STATISTIC
+from stream.serving.metrics import FEATURE_STATISTIC
 
 STOP_S = 15
 

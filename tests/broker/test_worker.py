@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.cluster import create_ours
 from stream.codec import unpack
 from stream.demo.broker import EmbeddedBroker
 from stream.exits import NO_INPUT, UNAVAILABLE
+from stream.kafka.cluster import create_ours
 from tests.broker import reading
 from tests.broker.process import Worker, running, until
 from tests.brokers import admin

@@ -12,16 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stream.cluster import create_ours
 from stream.codec import pack
-from stream.compile import compile_plan
+from stream.config.compile import compile_plan
+from stream.config.settings import load
+from stream.kafka.cluster import create_ours
+from stream.kafka.producer import Producer
+from stream.kafka.store import Store
 from stream.layout import Layout
 from stream.ledger import adopt_header
 from stream.plan import Plan
-from stream.producer import Producer
 from stream.replay import Replay
-from stream.settings import load
-from stream.store import Store
 from tests.broker import traffic
 from tests.broker.process import KEY
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.compile import compile_plan
+from stream.config.compile import compile_plan
+from stream.config.settings import load
 from stream.demo.broker import EmbeddedBroker
 from stream.host import Message
 from stream.replay import Replay
-from stream.settings import load
 from tests.brokers.admin import Row, produce
 from tests.brokers.kafka import Kafka
 from tests.cli.conftest import Command, Configuration, Configure

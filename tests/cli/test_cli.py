@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import stream.commands.topics
-from stream import exits, watchdog
+from stream import exits
 from stream.demo import run
+from stream.serving import watchdog
 from tests.cli.conftest import Command, Configure
 
 NOBODY = "127.0.0.1:9"
@@ -94,7 +95,7 @@ def test_a_missing_file_is_one_line(streamgauge: Command, name: str) -> None:
 
 
 def test_a_wrong_file_ends_with_78(streamgauge: Command, configure: Configure) -> None:
-    """78 is EX_CONFIG; the message is that of `stream.settings`."""
+    """78 is EX_CONFIG; the message is that of `stream.config.settings`."""
     configuration = configure(NOBODY)
     configuration.edit("owner:", "ownr:")
     ended = streamgauge("check", configuration.file)

@@ -9,9 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from stream.compile import compile_plan
+from stream.config.compile import compile_plan
+from stream.config.settings import load
 from stream.replay import Replay
-from stream.settings import load
 from tests.cli.conftest import Command, Configuration, Configure
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "stream/schema/alert.schema.json").read_text())

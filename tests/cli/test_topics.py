@@ -7,8 +7,8 @@ import re
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from stream.cluster import OURS
 from stream.demo.broker import EmbeddedBroker
+from stream.kafka.cluster import OURS
 from stream.plan import OWN_TOPICS
 from tests.brokers.admin import admin
 from tests.brokers.kafka import Kafka

@@ -7,13 +7,13 @@ import dataclasses
 import orjson
 import pytest
 
-from stream.arming import learning_ms, lines
 from stream.batch import RecordBatch
-from stream.doubts import doubts
+from stream.commands.arming import learning_ms, lines
+from stream.commands.doubts import doubts
+from stream.commands.recordview import chosen, record_lines
+from stream.commands.understanding import Understood, understand
 from stream.layout import layout_zero
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
-from stream.recordview import chosen, record_lines
-from stream.understanding import Understood, understand
 
 NOW_MS = 1_800_000_000_000
 STREAM = StreamPlan("m.features", "m", "features", "t", unlisted="count", fields=(Field("a", "x.a"),))

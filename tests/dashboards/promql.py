@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stream.metrics import CATALOGUE
+from stream.serving.metrics import CATALOGUE
 
 TARGET_LABELS = {"job", "instance"}
 NOT_OURS = {

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from stream.cli import parser
+from stream.config.settings import Settings, load
 from stream.demo import config
-from stream.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

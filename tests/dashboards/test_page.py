@@ -9,9 +9,9 @@ import subprocess
 import aiohttp
 import pytest
 
-from stream.exposition import Registry
-from stream.metrics import CATALOGUE, process_samples
-from stream.web import serve
+from stream.serving.exposition import Registry
+from stream.serving.metrics import CATALOGUE, process_samples
+from stream.serving.web import serve
 
 
 class Fine:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.findings import CHECKS
+from stream.judging.findings import CHECKS
 from tests.dashboards.promql import problems
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
@@ -130,8 +130,8 @@ def test_only_two_rules_look_at_models_and_they_only_forward() -> None:
 
 
 def test_the_limits_of_the_scrape_lie_above_those_of_the_page() -> None:
-    from stream.exposition import MAX_LABEL_BYTES, Registry
-    from stream.metrics import CATALOGUE
+    from stream.serving.exposition import MAX_LABEL_BYTES, Registry
+    from stream.serving.metrics import CATALOGUE
 
     job = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"][0]
     assert job["job_name"] == "streamgauge"

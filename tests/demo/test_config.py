@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.compile import compile_plan
+from stream.config.compile import compile_plan
+from stream.config.settings import load
 from stream.demo import config
 from stream.demo.timeline import FEATURES, PANE_MS, STREAMS, Timeline
-from stream.settings import load
 
 
 def test_the_monitor_reads_it_and_watches_what_the_demo_sends(tmp_path: Path, small_timeline: Timeline) -> None:

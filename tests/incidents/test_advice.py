@@ -2,9 +2,9 @@
 
 import pytest
 
-from stream import describe
-from stream.advice import first_action, short
-from stream.findings import CHECKS
+from stream.judging import describe
+from stream.judging.advice import first_action, short
+from stream.judging.findings import CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stream.alerts import MAX_VALUE, SCHEMA_ID, event, state_record, to_line, tombstone
-from stream.findings import CHECKS, SEVERITIES, Finding
-from stream.incidents import Clock, Incident, Incidents
+from stream.judging.alerts import MAX_VALUE, SCHEMA_ID, event, state_record, to_line, tombstone
+from stream.judging.findings import CHECKS, SEVERITIES, Finding
+from stream.judging.incidents import Clock, Incident, Incidents
 from stream.plan import Plan
 from tests.incidents.timeline import FEATURES, finding, parse, plan
 

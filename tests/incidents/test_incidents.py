@@ -2,9 +2,9 @@
 
 import math
 
-from stream.findings import Finding
-from stream.incident import MAX_MEMBERS
-from stream.incidents import MAX_OPEN, NAMED_MS, RETAIN_MS, Clock, Incident, Incidents, local_time
+from stream.judging.findings import Finding
+from stream.judging.incident import MAX_MEMBERS
+from stream.judging.incidents import MAX_OPEN, NAMED_MS, RETAIN_MS, Clock, Incident, Incidents, local_time
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
 
 MINUTE = 60_000

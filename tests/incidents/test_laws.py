@@ -7,8 +7,8 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.findings import CHECKS, SEVERITIES
-from stream.incidents import Clock, Incident, Incidents
+from stream.judging.findings import CHECKS, SEVERITIES
+from stream.judging.incidents import Clock, Incident, Incidents
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
 
 PANE = 3_600_000

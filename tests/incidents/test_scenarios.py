@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.incidents import Incidents
+from stream.judging.incidents import Incidents
 from tests.incidents.timeline import parse, show
 
 SCENARIOS = sorted(Path(__file__).parent.glob("*.scenario"))

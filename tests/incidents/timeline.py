@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream.findings import Finding
-from stream.incidents import Clock, Incident, Incidents
+from stream.judging.findings import Finding
+from stream.judging.incidents import Clock, Incident, Incidents
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 
 FEATURES, PREDICTIONS = "f.features", "f.predictions"

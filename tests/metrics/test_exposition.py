@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream import metrics
-from stream.exposition import LINES, MAX_LABEL_BYTES, Registry, clean
-from stream.metrics import Sample
+from stream.serving import metrics
+from stream.serving.exposition import LINES, MAX_LABEL_BYTES, Registry, clean
+from stream.serving.metrics import Sample
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from stream import metrics
-from stream.metrics import CATALOGUE, process_samples
+from stream.serving import metrics
+from stream.serving.metrics import CATALOGUE, process_samples
 
 TARGET_LABELS = {
     "job",

@@ -35,7 +35,7 @@ class Record:
 
 
 def advance(frontier: Frontier, time: int) -> Frontier:
-    """Toy of `stream.frontier`: the largest event time, a jump counting only when the next record confirms it."""
+    """Toy of `stream.reading.frontier`: the largest event time, a jump counting only when the next record confirms it."""
     largest, candidate = frontier
     if largest is None or time <= largest + JUMP:
         return (time if largest is None else max(largest, time), None)

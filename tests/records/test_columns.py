@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.batch import Headers
-from stream.columns import ABSENT, Records, Table
 from stream.counts import MAX_NAMES, trim_names
+from stream.reading.columns import ABSENT, Records, Table
 
 keys = st.sampled_from(["a", "b", "a.b", "c", "key", "x\n"])
 values = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.eventtime import BAD, milliseconds
+from stream.reading.eventtime import BAD, milliseconds
 
 YEAR_10000 = 253_402_300_800_000
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import records
-from stream.records import DECODERS, MAX_BYTES, MAX_DEPTH, MAX_KEYS, REASONS, decode_json, printable
+from stream.reading import records
+from stream.reading.records import DECODERS, MAX_BYTES, MAX_DEPTH, MAX_KEYS, REASONS, decode_json, printable
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

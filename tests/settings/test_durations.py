@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.durations import UNITS, format_duration, parse_duration
+from stream.config.durations import UNITS, format_duration, parse_duration
 
 
 @given(st.integers(0, 99_999_999), st.sampled_from(sorted(UNITS)))

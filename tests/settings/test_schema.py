@@ -6,8 +6,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from stream.setting_schema import FILE, json_schema, render
-from stream.yaml_tree import read_yaml
+from stream.config.json_schema import FILE, json_schema, render
+from stream.config.yaml_tree import read_yaml
 
 HERE = Path(__file__).parent
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -27,7 +27,7 @@ SHAPES = (
 
 
 def test_the_shipped_file_is_what_the_code_makes():
-    """Otherwise run: python -m stream.setting_schema."""
+    """Otherwise run: python -m stream.config.json_schema."""
     assert FILE.read_text() == render()
 
 

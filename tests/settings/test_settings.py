@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.compile import compile_plan
-from stream.hash_key import NO_KEY, key_of_app, key_of_secret
+from stream.config.compile import compile_plan
+from stream.config.hash_key import NO_KEY, key_of_app, key_of_secret
+from stream.config.settings import Settings, SettingsError, load
 from stream.plan import Field, Plan
-from stream.settings import Settings, SettingsError, load
 
 HERE = Path(__file__).parent
 SECRET = "canary-7f3a9b-canary-7f3a9b"
@@ -39,7 +39,7 @@ def our_locals(error: SettingsError) -> str:
     """Return what a traceback with local variables shows of the program (the test's own frames hold the secret)."""
     assert (error.__cause__, error.__context__) == (None, None)
     stack = traceback.TracebackException.from_exception(error, capture_locals=True).stack
-    ours = [frame for frame in stack if Path(frame.filename).parent.name == "stream"]
+    ours = [frame for frame in stack if "stream" in Path(frame.filename).parts]
     assert ours
     return repr([frame.locals for frame in ours])
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.setting_models import Block
-from stream.settings import SettingsError, load
+from stream.config.models import Block
+from stream.config.settings import SettingsError, load
 
 WRONG = Path(__file__).parent / "wrong"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.yaml_tree import MAX_BYTES, YamlError, read_yaml
+from stream.config.yaml_tree import MAX_BYTES, YamlError, read_yaml
 
 
 @pytest.mark.parametrize(

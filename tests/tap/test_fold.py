@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream import counts as c
-from stream.columns import Records
 from stream.counts import FieldCounts
-from stream.fold import SectionFold, category_hash
 from stream.layout import BINS, UNSEEN, Bins, Section
 from stream.plan import Field, StreamPlan
-from stream.sketch import Sketch
+from stream.reading.columns import Records
+from stream.reading.fold import SectionFold, category_hash
+from stream.reading.sketch import Sketch
 
 KEY = b"k" * 16
 PLAN = StreamPlan("m.features", "m", "features", "t")

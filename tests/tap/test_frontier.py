@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.frontier import JUMP_MS, NEVER, advance
 from stream.ledger import Frontier
+from stream.reading.frontier import JUMP_MS, NEVER, advance
 
 near = st.integers(-3, 3)
 times = st.lists(st.one_of(near, near.map(lambda x: JUMP_MS + x), st.integers(-4 * JUMP_MS, 4 * JUMP_MS)), max_size=30)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from stream import counts as c
-from stream.columns import Records
-from stream.fold import SectionFold
 from stream.layout import Section
 from stream.plan import Field, StreamPlan
-from stream.sketch import Sketch
+from stream.reading.columns import Records
+from stream.reading.fold import SectionFold
+from stream.reading.sketch import Sketch
 
 
 def test_an_id_is_counted_by_type_alone() -> None:

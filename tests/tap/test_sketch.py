@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import codec, sketch
+from stream import codec
 from stream.plan import Field
-from stream.sketch import Sketch
+from stream.reading import sketch
+from stream.reading.sketch import Sketch
 
 FIELDS = (Field("amount", "amount"), Field("country", "country", show=True))
 finite = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6).map(float)

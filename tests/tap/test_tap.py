@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import codec, tally
+from stream import codec
 from stream.batch import Headers, RecordBatch
 from stream.counts import MAX_NAMES, PaneCounts, StreamCounts, coordinates
 from stream.layout import Bins, Layout, Section, layout_zero
 from stream.ledger import Fold, Position, adopt_header, open_header
 from stream.plan import Field, Plan, StreamPlan
-from stream.sketch import Sketch
+from stream.reading import tally
+from stream.reading.sketch import Sketch
 from stream.tap import Fed, Tap, anchor
 
 TOPIC = "t"

@@ -11,7 +11,7 @@ import pytest
 
 from stream.batch import RecordBatch
 from stream.demo.broker import BrokerMissingError, EmbeddedBroker
-from stream.transport import make_app, reach
+from stream.kafka.transport import make_app, reach
 from tests.brokers import admin
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from stream.batch import RecordBatch
-from stream.transport import make_app, reach
+from stream.kafka.transport import make_app, reach
 from tests.brokers import admin
 from tests.brokers.admin import Row, unique
 from tests.brokers.kafka import Kafka, lacking

@@ -9,8 +9,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from stream.batch import RecordBatch
-from stream.fetch import CHUNK, interleave, read
-from stream.inflate import LIMIT, Limit
+from stream.kafka.fetch import CHUNK, interleave, read
+from stream.kafka.inflate import LIMIT, Limit
 
 CONTROL = 0x20
 

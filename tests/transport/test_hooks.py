@@ -7,7 +7,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record import _crecords
 from faust.transport.drivers import aiokafka as driver
 
-from stream import hooks
+from stream.kafka import hooks
 
 
 def test_installed_versions_pass() -> None:
@@ -43,7 +43,7 @@ def test_missing_field_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ineffective_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """If aiokafka unpacked through another function, the bound would be silently gone."""
-    monkeypatch.setattr("stream.inflate.record_modules", lambda: [fetcher])
+    monkeypatch.setattr("stream.kafka.inflate.record_modules", lambda: [fetcher])
     monkeypatch.setattr(hooks, "record_modules", lambda: [_crecords.default_records])
     with pytest.raises(hooks.UnknownEngine, match="bound decompression"):
         hooks.self_test()

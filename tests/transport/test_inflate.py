@@ -11,7 +11,7 @@ from aiokafka import codec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.inflate import Limit, TooLargeError
+from stream.kafka.inflate import Limit, TooLargeError
 
 ENCODE = {"gzip": codec.gzip_encode, "snappy": codec.snappy_encode, "lz4": codec.lz4_encode, "zstd": codec.zstd_encode}
 CODECS = pytest.mark.parametrize("name", ENCODE)
@@ -50,7 +50,7 @@ def test_cut_off_data_raises_something_else(name: str) -> None:
 BOMB = """
 import resource, sys, zlib
 import cramjam
-from stream.inflate import Limit, TooLargeError
+from stream.kafka.inflate import Limit, TooLargeError
 
 name, zeros, bomb = sys.argv[1], bytes(2**20), bytearray()
 if name == "gzip":

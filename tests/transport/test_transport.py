@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from stream.batch import RecordBatch
-from stream.source import Input, Partition
-from stream.transport import BrokerUnavailable, make_app, reach
+from stream.kafka.source import Input, Partition
+from stream.kafka.transport import BrokerUnavailable, make_app, reach
 from tests.brokers import admin
 from tests.brokers.admin import Row, unique
 from tests.brokers.kafka import Kafka, free_port
@@ -267,7 +267,7 @@ async def test_slow_handler_holds_the_fetch_back(address: str) -> None:
 
 def test_fetch_larger_than_the_memory_bound_comes_in_portions(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was fetched and would unpack to too much stays packed until there is room."""
-    monkeypatch.setattr("stream.hooks.LIMIT", 100_000)
+    monkeypatch.setattr("stream.kafka.hooks.LIMIT", 100_000)
 
     async def test(address: str) -> None:
         async with topic_and_ledger(address) as (topic, ledger):

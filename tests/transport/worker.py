@@ -11,8 +11,8 @@ import sys
 from typing import Any
 
 from stream.batch import RecordBatch
-from stream.source import Partition
-from stream.transport import make_app
+from stream.kafka.source import Partition
+from stream.kafka.transport import make_app
 
 
 def say(kind: str, **details: Any) -> None:

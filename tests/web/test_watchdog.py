@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from stream.watchdog import EXIT, Progress
+from stream.serving.watchdog import EXIT, Progress
 
 KEY = ("t", 0)
 
@@ -74,7 +74,7 @@ def test_a_partition_taken_away_is_forgotten() -> None:
 
 LOOP = """
 import asyncio, time
-from stream.watchdog import LoopWatchdog
+from stream.serving.watchdog import LoopWatchdog
 
 async def main():
     late = []

@@ -8,9 +8,9 @@ import json
 import aiohttp
 import pytest
 
-from stream import metrics
-from stream.exposition import CONTENT_TYPE, Registry
-from stream.web import serve
+from stream.serving import metrics
+from stream.serving.exposition import CONTENT_TYPE, Registry
+from stream.serving.web import serve
 
 
 class State:

@@ -1,0 +1,107 @@
+"""The newest records of a topic, and how many it gets: what ``streamgauge check`` looks at before anything runs.
+
+A plain consumer without a group: looking must not take a partition away from a worker, nor leave a committed offset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from stream.batch import RecordBatch
+from stream.kafka.cluster import denied, unreachable
+
+HOUR_MS = 3_600_000
+PATIENCE_S = 5.0
+"""How long to wait for records that should be there: the end of a transaction leaves offsets without a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Attributes: partitions: of the topic. batches: the newest records, one batch per partition that has any. kept: offsets
+    the topic holds. last_hour: offsets that were written in the last hour.
+    """
+
+    topic: str
+    partitions: int
+    batches: tuple[RecordBatch, ...]
+    kept: int
+    last_hour: int
+
+
+async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: int) -> dict[str, Sample]:
+    """Return a sample of each topic.
+
+    Args:
+        topics: partition count of each. count: records wanted of a topic, shared over its partitions.
+
+    Raises:
+        ClusterError: no right to read, or no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=brokers,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+    )
+    try:
+        await consumer.start()
+        return {topic: await _sample(consumer, topic, topics[topic], count, now_ms) for topic in topics}
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(brokers, error) from None
+    finally:
+        await consumer.stop()
+
+
+async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count: int, now_ms: int) -> Sample:
+    tps = [TopicPartition(topic, partition) for partition in range(partitions)]
+    consumer.assign(tps)
+    begins, listed = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+    share = -(-count // partitions)
+    for tp in tps:
+        consumer.seek(tp, max(begins[tp], listed[tp] - share))
+    found = await _read(consumer, listed)
+    # The embedded broker lists an end that lies inside the last batch; what a fetch says is the end indeed.
+    ends = {tp: max(listed[tp], consumer.highwater(tp) or 0) for tp in tps}
+    recent = await consumer.offsets_for_times(dict.fromkeys(tps, now_ms - HOUR_MS))
+    return Sample(
+        topic,
+        partitions,
+        tuple(_batch(tp, records, ends[tp]) for tp, records in found.items() if records),
+        sum(ends[tp] - begins[tp] for tp in tps),
+        sum(ends[tp] - at.offset for tp, at in recent.items() if at is not None),
+    )
+
+
+async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
+    """Read to these ends."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_S
+    found: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
+    while loop.time() < deadline and not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
+        for tp, records in (await consumer.getmany(timeout_ms=300)).items():
+            found[tp] += records
+    return found
+
+
+def _batch(tp: TopicPartition, found: list[Any], end: int) -> RecordBatch:
+    return RecordBatch(
+        tp.topic,
+        tp.partition,
+        found[0].offset,
+        found[-1].offset + 1,
+        end,
+        [record.offset for record in found],
+        [record.timestamp for record in found],
+        [record.key for record in found],
+        [record.value for record in found],
+        [tuple(record.headers) for record in found],
+    )

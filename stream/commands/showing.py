@@ -1,0 +1,91 @@
+"""What people see: a console that works without a terminal, aligned columns, alerts in words.
+
+Everything goes through `screen`: colours only on a terminal (and never with NO_COLOR), no wrapping that would cut a topic's
+name in a pipe, no markup, so that a name with brackets stays what it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from stream.judging.describe import span
+
+MANY_HOURS_MS = 3 * 86_400_000
+_STYLE = {"page": "bold red", "ticket": "yellow", "info": "cyan", "resolved": "green"}
+
+
+class Screen(Console):
+    """A console that leaves a broken pipe to `stream.cli`: rich would end the process with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def screen(file: TextIO | None = None) -> Screen:
+    """Return the console for what a command was asked for: standard output, unless that carries data."""
+    return Screen(file=file or sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def severity_style(severity: str) -> str:
+    """Return rich's name of the colour of a severity."""
+    return _STYLE[severity]
+
+
+def aligned(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
+    """Return rows as lines with aligned columns.
+
+    >>> aligned([("a", "1"), ("bcd", "2")])
+    ['a    1', 'bcd  2']
+    """
+    table = [list(row) for row in rows]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return [indent + "  ".join(map(_pad, row, widths)).rstrip() for row in table]
+
+
+def _pad(cell: str, width: int) -> str:
+    return cell + " " * (width - cell_len(cell))
+
+
+def visible(text: str) -> str:
+    r"""Return text that cannot steer a terminal.
+
+    >>> visible("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def duration(ms: float) -> str:
+    """Return a duration for people, in days where hours are too many to mean anything.
+
+    >>> duration(75_000), duration(20_760 * 86_400_000)
+    ('75 s', '20760 days')
+    """
+    return span(ms) if ms < MANY_HOURS_MS else f"{ms / 86_400_000:.0f} days"
+
+
+def event_line(event: dict[str, Any]) -> Text:
+    """Return an alert event as one line: when it was detected, what it is, its summary."""
+    status, severity = event["status"], event["severity"]
+    line = Text(f"{_moment(event['detectedAt'])}  ")
+    line.append(f"{status:<10}", _STYLE.get(status, ""))
+    line.append(f"{severity:<8}", _STYLE[severity] if status != "resolved" else "")
+    line.append(visible(event["annotations"]["summary"]))
+    return line
+
+
+def event_page(event: dict[str, Any]) -> Iterator[Text]:
+    """Yield the lines of what somebody reads at night: the summary, then the whole description."""
+    yield event_line(event)
+    for line in event["annotations"]["description"].splitlines():
+        yield Text(f"    {visible(line)}")
+
+
+def _moment(rfc3339: str) -> str:
+    return rfc3339.replace("T", " ").partition(".")[0].removesuffix("Z") + "Z"

@@ -1,0 +1,66 @@
+"""The judge as it stands, read by somebody who is not its host: its newest checkpoint and the ledger from there on.
+
+The fold is pure and its inputs are in our topics, so anybody who may read them can know what the judge knows.
+"""
+
+from __future__ import annotations
+
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from stream.codec import FormatError, UnknownFormatError, unpack
+from stream.exits import BUG
+from stream.host import latest_checkpoint
+from stream.judge import Judge
+from stream.kafka.cluster import ClusterError, denied, unreachable
+from stream.kafka.producer import Producer
+from stream.kafka.store import Store
+from stream.kafka.tail import Tail, TruncatedError
+
+
+async def judge(brokers: str, app: str) -> Judge | None:
+    """Return the judge of an application, None when it has not begun or its ledger does not reach back.
+
+    Raises:
+        ClusterError: our topics may not be read.
+    """
+    producer = Producer(brokers)
+    store, tail = Store(brokers, f"{app}.state", producer), Tail(brokers, f"{app}.ledger")
+    try:
+        await store.start()
+        return await _judge(store, tail)
+    except TruncatedError:
+        return None
+    except UnknownFormatError as error:
+        raise ClusterError(f"topic {app}.state or {app}.ledger: written by another release: {error}", BUG) from None
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
+    except (KafkaError, OSError) as error:
+        raise unreachable(brokers, error) from None
+    finally:
+        await tail.stop()
+        await store.stop()
+        await producer.stop()
+
+
+async def _judge(store: Store, tail: Tail) -> Judge | None:
+    result = Judge()
+    checkpoint = latest_checkpoint(store.records)
+    if checkpoint is not None:
+        tree = unpack(checkpoint.data)[1]
+        for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
+            await store.blob(name)
+        result = Judge.restore(tree, store.known)
+    await tail.start(result.fold.offset if checkpoint is not None else None)
+    if checkpoint is None and await tail.begin() > 0:
+        return None
+    for offset, _, frame in await tail.read_to_end():
+        try:
+            header, body = unpack(frame or b"")
+        except UnknownFormatError:
+            raise
+        except FormatError:
+            continue
+        if header["kind"] == "note" and header.get("note") == "adopt":
+            await store.blob(header["new"])
+        result.apply(offset, header, body, store.known)
+    return result if result.layout is not None else None

@@ -1,0 +1,1 @@
+"""The configuration file: its shape, its errors, and the plan it is compiled to."""

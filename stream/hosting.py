@@ -1,0 +1,251 @@
+"""The judge's host: reads the ledger, folds it, publishes what follows, writes ticks, stores positions and checkpoints.
+
+It has a ledger reader of its own, apart from the one of the taps: when a topic of ours refuses writes the judge waits here,
+and the taps of this worker go on reading the ledger back (P7). Faust's assignment of the ledger partition says who hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from stream.clock import Clocks
+from stream.codec import FormatError, UnknownFormatError, pack, unpack
+from stream.host import Host, Send, Ticker, latest_checkpoint, latest_positions
+from stream.judge import Judge, Proposal
+from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.producer import Producer
+from stream.kafka.store import Store
+from stream.kafka.tail import Tail
+from stream.ledger import adopt_header
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+POSITIONS_S = 10.0
+SNAPSHOT_S = 60.0
+CHECKPOINT_S = 600.0
+RETRY_S = 1.0
+PROPOSAL_S = 10.0
+OWNED_MS = 15_000
+STALLED_MS = 60_000
+
+
+class JudgeHost:
+    """One lease of the judge.
+
+    Attributes:
+        judge: its state. host: what is published. events: alert events sent, by (check, severity, status).
+        refused: last error of a send that is being retried; None when all is well.
+        failed_sends: how many sends were refused. heartbeat: wall clock (s) of the last moment at which everything was out.
+        checkpointed: wall clock (s) of the last stored checkpoint.
+    """
+
+    def __init__(
+        self, app: str, brokers: str, producer: Producer, store: Store, ledger: LedgerTail, clocks: Clocks
+    ) -> None:
+        self.app = app
+        self._clocks = clocks
+        self._stopping = False
+        self.judge = Judge()
+        self.host = Host()
+        self.events: Counter[tuple[str, str, str]] = Counter()
+        self.refused: str | None = None
+        self.failed_sends = 0
+        self.heartbeat = 0.0
+        self.checkpointed = 0.0
+        self.ticked = 0.0
+        self._producer = producer
+        self._store = store
+        self._ledger = ledger
+        self._tail = Tail(brokers, f"{app}.ledger")
+        self._lesson: asyncio.Task[None] | None = None
+        self._proposed: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Take the lease and hold it until `stop`, or until cancelled."""
+        await self._store.refresh()
+        await self._restore()
+        beside = [asyncio.create_task(self._tick(), name="ticker"), asyncio.create_task(self._store_positions())]
+        try:
+            await self._fold()
+        finally:
+            for task in beside:
+                task.cancel()
+            if self._lesson is not None:
+                self._lesson.cancel()
+            await self._tail.stop()
+
+    async def _restore(self) -> None:
+        checkpoint = latest_checkpoint(self._store.records)
+        self.host = Host(checkpoint, latest_positions(self._store.records))
+        if checkpoint is not None:
+            tree = unpack(checkpoint.data)[1]
+            for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
+                await self._store.blob(name)
+            self.judge = Judge.restore(tree, self._store.known)
+        await self._tail.start(self.judge.fold.offset if checkpoint is not None else None)
+        log.info("judge: starts at ledger offset %d", self.judge.fold.offset)
+
+    async def _fold(self) -> None:
+        due = dict.fromkeys(("snapshots", "checkpoint"), self._clocks.monotonic())
+        due["checkpoint"] += CHECKPOINT_S
+        while not self._stopping:
+            for offset, _, frame in await self._tail.read():
+                await self._apply(offset, frame)
+                if self._stopping:
+                    break
+            now = self._clocks.monotonic()
+            if self.judge.fold.offset >= self._ledger.fold.offset:
+                if self._all_move():
+                    self.heartbeat = self._clocks.wall()
+                await self._propose()
+            if now >= due["snapshots"]:
+                due["snapshots"] = now + SNAPSHOT_S
+                await self._perform([Send("alerts.state", tuple(self.judge.snapshots()))])
+            if now >= due["checkpoint"]:
+                due["checkpoint"] = now + CHECKPOINT_S
+                await self._checkpoint()
+        await self._checkpoint()
+
+    def stop(self) -> None:
+        """Give the lease back after the record in hand; a checkpoint is stored first. `run` then returns."""
+        self._stopping = True
+
+    async def _apply(self, offset: int, frame: bytes | None) -> None:
+        try:
+            header, body = unpack(frame or b"")
+        except UnknownFormatError:
+            raise
+        except FormatError:
+            self.judge.fold.offset = offset + 1
+            await self._perform(self.host.publish(offset + 1, ()))
+            return
+        if header["kind"] == "note" and header["note"] == "adopt":
+            await self._store.blob(header["new"])
+        messages = self.judge.apply(offset, header, body, self._store.known)
+        await self._perform(self.host.publish(offset + 1, messages))
+
+    async def _perform(self, steps: Iterable[Send]) -> None:
+        """Send what each step asks for, again and again until it is acknowledged, before taking the next step."""
+        for step in steps:
+            for message in step.messages:
+                await self._send(f"{self.app}.{message.topic}", message.key, message.value, list(message.headers))
+                if message.topic == "alerts" and message.value is not None:
+                    event = orjson.loads(message.value)
+                    self.events[event["check"], event["severity"], event["status"]] += 1
+
+    async def _send(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        while True:
+            try:
+                await self._producer.send(topic, key, value, headers)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # the broker may refuse in many ways; all of them mean: not yet
+                self.refused = f"{topic}: {type(error).__name__}"
+                self.failed_sends += 1
+                log.warning("%s refuses a write, trying again: %s", topic, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                self.refused = None
+                return
+
+    async def _checkpoint(self) -> None:
+        """Store the judge's state."""
+        data = pack({"kind": "judge"}, self.judge.state())
+        await self._perform(self.host.checkpoint(self.judge.fold.offset, data, secrets.token_hex(4)))
+        self.checkpointed = self._clocks.wall()
+
+    def _all_move(self) -> bool:
+        """Whether every input partition of the layout has an owner that reads on: the heartbeat says that we see everything."""
+        fold, layout = self.judge.fold, self.judge.layout
+        if layout is None or self.refused:
+            return False
+        wanted = {
+            (stream.topic, partition)
+            for stream in layout.plan.streams
+            for partition in range(layout.sections[stream.name].partitions)
+        }
+        positions = [fold.positions.get(key) for key in wanted]
+        return all(
+            position is not None
+            and fold.time_ms - position.heard_ms <= OWNED_MS
+            and (position.at_end or fold.time_ms - position.moved_ms <= STALLED_MS)
+            for position in positions
+        )
+
+    async def _store_positions(self) -> None:
+        """Store how far the tail and the publication have come, also while the judge waits for a topic that refuses writes."""
+        while True:
+            await asyncio.sleep(POSITIONS_S)
+            await self._perform([self.host.positions(self._ledger.fold)])
+
+    async def _tick(self) -> None:
+        await self._ledger.reach_end()
+        ticker = Ticker(secrets.token_hex(4), self._ledger.fold, self._clocks.monotonic_ms)
+
+        def heard(_: int, header: dict[str, Any]) -> None:
+            if header["kind"] == "tick":
+                ticker.read(header, self._clocks.monotonic_ms)
+                self.ticked = self._clocks.wall()
+
+        self._ledger.listeners.append(heard)
+        try:
+            while True:
+                header = ticker.write(self._clocks.monotonic_ms, self._clocks.wall_ms)
+                try:
+                    offset = await self._producer.send(f"{self.app}.ledger", b"tick", pack(header))
+                    await asyncio.wait_for(self._ledger.reach(offset + 1), 10)
+                except Exception as error:  # the same tick is tried again: one number, one span
+                    log.warning("tick %d: %s", header["n"], error)
+                await asyncio.sleep(TICK_S)
+        finally:
+            self._ledger.listeners.remove(heard)
+
+    async def _propose(self) -> None:
+        """Bring into force what the judge wants: first the blob, then the note."""
+        proposal = self.judge.proposal()
+        if proposal is not None:
+            await self._adopt(proposal)
+        if self._lesson is None or self._lesson.done():
+            lesson = self.judge.lesson()
+            if lesson:
+                self._lesson = asyncio.create_task(self._learn(lesson), name="learn")
+
+    async def _adopt(self, proposal: Proposal) -> None:
+        now = self._clocks.monotonic()
+        if now - self._proposed.get(proposal.new, -PROPOSAL_S) < PROPOSAL_S:
+            return
+        self._proposed = {proposal.new: now}
+        name = await self._store.put_blob(proposal.tree)
+        header = adopt_header(proposal.what, name, proposal.parent)
+        await self._producer.send(f"{self.app}.ledger", b"note", pack(header))
+        log.info("proposed %s %s", proposal.what, name)
+
+    async def _learn(self, lesson: dict[str, Any]) -> None:
+        """Learn a reference in a subprocess, so that a slow fit never delays the judge."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stream.learn",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, _ = await process.communicate(pack({"kind": "lesson"}, lesson))
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if process.returncode != 0:
+            log.error("learning the reference failed with exit code %s; it is tried again", process.returncode)
+            await asyncio.sleep(PROPOSAL_S)
+            return
+        await self._adopt(self.judge.reference_proposal(unpack(out)[1]))
+        await asyncio.sleep(PROPOSAL_S)

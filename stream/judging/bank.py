@@ -1,0 +1,238 @@
+"""The bank of detectors of one stream: closed panes in, findings out.
+
+Detectors see vectors over the fields of the section; when the section changes, their state is carried over by field name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import Detector, Late, Rejected, Status, Volume
+from stream.counts import ABSENT, BOOL, NONFINITE, NULL, NUMBER, STRING, FieldCounts
+from stream.judging.describe import Facts, sentence
+from stream.judging.drift import Drift
+from stream.judging.evidence import of_field, of_pane, of_stream
+from stream.judging.findings import Finding
+from stream.judging.moved import moved
+from stream.judging.thin import MIN_N, Thin, pick
+from stream.judging.view import FIELD_RULES, SILENT_REASONS, View, share
+from stream.layout import Section
+from stream.panes import ClosedPane
+from stream.plan import Field, StreamPlan
+
+_EXPECTED = {"number": NUMBER, "code": NUMBER, "category": STRING, "bool": BOOL}
+
+EXPLAINS = {
+    "removed": ("missing", "drift"),
+    "retyped": ("missing", "ranges", "drift"),
+    "all_missing": ("drift", "ranges"),
+    "missing_share": ("drift",),
+}
+"""What follows from a finding about the same field: a retyped field has no numbers, so it also looks missing and moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one closed pane says: findings, and the (check, subject) it could not judge, being too thin."""
+
+    findings: list[Finding]
+    unjudged: set[tuple[str, str]]
+
+
+class Bank:
+    """All detectors of one stream.
+
+    Attributes:
+        section: the order of the fields. rules: detectors over fields, by rule name. whole: detectors of the stream itself.
+        drift: statistics against the reference. expected: int64[F], JSON type each field should have (-1: not known yet).
+        thin: what fields with few values hold back.
+    """
+
+    def __init__(self, stream: StreamPlan, section: Section, pane_ms: int) -> None:
+        size = len(section.fields)
+        self.stream = stream
+        self.section = section
+        self.pane_ms = pane_ms
+        self.rules = {name: build(size) for name, _, build, _ in FIELD_RULES}
+        volume = Volume(1, pane_ms=pane_ms)
+        self.whole: dict[str, Detector] = {"rejected": Rejected(1), "late": Late(1), "volume": volume}
+        self.drift = Drift(section, None)
+        self.expected = _expected(section)
+        self.thin = Thin(size)
+
+    def resection(self, section: Section) -> None:
+        """Go over to another section of the same stream; what is known of a field stays with its name."""
+        at = {name: row for row, name in enumerate(self.section.names)}
+        rows = np.array([at.get(name, -1) for name in section.names], np.int64)
+        old = [None if bins is None else bins.id for bins in self.section.bins]
+        new = [None if bins is None else bins.id for bins in section.bins]
+        same = np.array(
+            [row >= 0 and name is not None and old[row] == name for row, name in zip(rows, new, strict=True)]
+        )
+        same = same.astype(np.bool_)
+        for name, _, build, _ in FIELD_RULES:
+            fresh = build(len(rows))
+            fresh.restore(fresh.carry(self.rules[name].state(), rows, fresh.state()))
+            self.rules[name] = fresh
+        self.drift = self.drift.carry(section, self.drift.reference, np.where(same, rows, -1))
+        self.thin = self.thin.carry(rows, same)
+        stated = _expected(section)
+        self.expected = np.where(stated >= 0, stated, pick(self.expected, rows, -1))
+        self.section = section
+
+    def set_reference(self, reference: dict[str, Any] | None) -> None:
+        """Adopt normal ranges: `stream.learn.learn_reference` and ``bins``, the ids of the bins they were learned with."""
+        self.drift = self.drift.carry(self.section, reference, np.arange(len(self.section.fields)))
+
+    def judge(self, pane: ClosedPane) -> Verdict:
+        """Test one closed pane."""
+        time = pane.index * self.pane_ms
+        total = pane.counts.total() or FieldCounts.zero(len(self.section.fields))
+        counts, bins = self.thin.add(total, pane.binned, time)
+        self._expect(counts)
+        view = View(counts, self.expected, bins)
+        verdict = Verdict([], set())
+        for name, check, _, inputs in FIELD_RULES:
+            x, n = inputs(view)
+            self.rules[name].update(x, n, time)
+            verdict.findings.extend(self._fields(self.rules[name], check, n, pane, view))
+            self._too_thin(verdict, check, n)
+        self.drift.update(bins, pane, time)
+        n = np.asarray(bins.sum(axis=1))
+        for detector in (self.drift.distance, self.drift.level):
+            verdict.findings.extend(self._fields(detector, "drift", n, pane, view))
+        self._too_thin(verdict, "drift", n)
+        verdict.findings.extend(self._versions(pane))
+        verdict.findings.extend(self._stream(pane, time))
+        verdict.unjudged.difference_update((finding.check, finding.subject) for finding in verdict.findings)
+        return verdict
+
+    def _too_thin(self, verdict: Verdict, check: str, n: NDArray[np.int64]) -> None:
+        verdict.unjudged.update((check, self.section.names[row]) for row in np.flatnonzero(n < MIN_N))
+
+    def _expect(self, counts: FieldCounts) -> None:
+        """Until a kind is declared or learned, a field's type is that of most of its values in the first pane with 30."""
+        types = np.array([BOOL, NUMBER, STRING])
+        kinds = counts.types[:, types]
+        first = (self.expected < 0) & (kinds.sum(axis=1) >= MIN_N)
+        self.expected = np.where(first, types[kinds.argmax(axis=1)], self.expected)
+
+    def _fields(
+        self, detector: Detector, check: str, n: NDArray[np.int64], pane: ClosedPane, view: View
+    ) -> Iterator[Finding]:
+        for row in np.flatnonzero(detector.drift_detected):
+            field, reason = self.section.fields[row], detector.REASONS[detector.reason[row]]
+            if reason in SILENT_REASONS:
+                continue
+            evidence, extra = of_field(
+                self.stream, pane, view.counts, int(row), _BAD.get(reason), int(self.expected[row])
+            )
+            bins = self.section.bins[row]
+            if check == "drift":
+                shares = self.drift.distance.shares[row]
+                extra = moved(bins, view.bins[row], shares) if bins is not None else ""
+            yield self._finding(detector, int(row), check, field.name, field, int(n[row]), pane, extra, evidence)
+
+    def _versions(self, pane: ClosedPane) -> Iterator[Finding]:
+        detector = self.drift.versions
+        for row in np.flatnonzero(detector.drift_detected):
+            name = self.section.versions[row]
+            n = sum(counts.records for group, counts in pane.counts.groups.items() if group[0] == name)
+            yield self._finding(detector, int(row), "version", name, None, n, pane, "", of_pane(self.stream, pane))
+
+    def _stream(self, pane: ClosedPane, time: int) -> Iterator[Finding]:
+        rejected = sum(pane.counts.rejected.values())
+        seen = np.array([pane.counts.applied + rejected + pane.counts.late], np.int64)
+        self.whole["rejected"].update(*share(np.array([rejected], np.int64), seen), time)
+        self.whole["late"].update(*share(np.array([pane.counts.late], np.int64), seen), time)
+        self.whole["volume"].update([float(seen[0])], seen, time)
+        for check, detector in self.whole.items():
+            if detector.drift_detected[0]:
+                extra, evidence = of_stream(self.stream, pane, check)
+                yield self._finding(detector, 0, check, self.stream.name, None, int(seen[0]), pane, extra, evidence)
+
+    def _finding(
+        self,
+        detector: Detector,
+        row: int,
+        check: str,
+        subject: str,
+        field: Field | None,
+        n: int,
+        pane: ClosedPane,
+        extra: str,
+        evidence: dict[str, Any],
+    ) -> Finding:
+        value, threshold = float(detector.statistic[row]), float(detector.threshold[row])
+        reason = detector.REASONS[detector.reason[row]]
+        statistical = check in ("drift", "version")
+        return Finding(
+            model=self.stream.model,
+            stream=self.stream.name,
+            check=check,
+            subject=subject,
+            reason=reason,
+            onset_ms=pane.index * self.pane_ms,
+            severity="ticket" if statistical or check == "late" else severity(self.stream, field),
+            value=value,
+            threshold=threshold,
+            n=n,
+            text=sentence(reason, Facts(subject, value, threshold, n, extra)),
+            explains=EXPLAINS.get(reason, ()),
+            statistical=check == "drift",
+            evidence=evidence,
+        )
+
+    def health(self) -> NDArray[np.int8]:
+        """Return int8[F], the worst `Status` that any detector gives each field."""
+        detectors = [*self.rules.values(), self.drift.distance, self.drift.level]
+        worst: NDArray[np.int8] = np.stack([detector.status for detector in detectors]).max(axis=0)
+        return worst
+
+    def ratios(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Yield (rule, statistic over threshold float64[F]); NaN or infinite where nothing was compared yet."""
+        for name, detector in (*self.rules.items(), ("distance", self.drift.distance), ("level", self.drift.level)):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                ratio = detector.statistic / detector.threshold
+            yield name, np.where(detector.status == Status.WARMING_UP, np.nan, ratio)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rules": {name: detector.state() for name, detector in self.rules.items()},
+            "whole": {name: detector.state() for name, detector in self.whole.items()},
+            "drift": self.drift.state(),
+            "expected": self.expected,
+            "thin": self.thin.state(),
+        }
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        for name, state in tree["rules"].items():
+            self.rules[name].restore(state)
+        for name, state in tree["whole"].items():
+            self.whole[name].restore(state)
+        self.drift.restore(tree["drift"])
+        self.thin.restore(tree["thin"])
+        self.expected = tree["expected"]
+
+
+def severity(stream: StreamPlan, field: Field | None) -> str:
+    """Return ``page`` for what the model cannot work without, ``ticket`` otherwise; a stated severity wins."""
+    if field is not None and field.severity:
+        return field.severity
+    needed = field.required if field else any(item.required for item in stream.fields)
+    return "page" if needed or stream.role == "predictions" else "ticket"
+
+
+_BAD = {"all_missing": (ABSENT, NULL, NONFINITE), "missing_share": (ABSENT, NULL, NONFINITE), "removed": (ABSENT,)}
+"""JSON types that are wrong, by reason; for the other reasons it is every type but the expected one."""
+
+
+def _expected(section: Section) -> NDArray[np.int64]:
+    pairs = zip(section.fields, section.bins, strict=True)
+    kinds = [bins.kind if bins is not None else field.kind for field, bins in pairs]
+    return np.array([_EXPECTED.get(kind or "", -1) for kind in kinds], np.int64)

@@ -1,0 +1,165 @@
+"""What happened to a stream beside its numbers: new fields and versions, gaps, a recreated topic, nothing but garbage."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from stream.counts import PaneCounts
+from stream.judging.describe import Facts, sentence
+from stream.judging.evidence import of_pane
+from stream.judging.findings import Finding, finding_from
+from stream.judging.thin import MIN_N
+from stream.layout import OTHER
+from stream.panes import ClosedPane
+from stream.plan import StreamPlan
+
+MAX_KNOWN = 512
+MIN_NOTICE_MS = 5_000
+MAX_SPANS = 16
+
+Said = tuple[str, str, Finding | None]
+"""(check, subject, finding while it holds)."""
+
+
+class News:
+    """News of one stream.
+
+    Attributes:
+        seen: records in which each field that nobody listed, and each version, occurred; news once there are 30.
+        notices: by (check, subject): a finding about something that happened at one moment, and until when it is shown.
+        rejected, counted: records since the last closed pane, unreadable and in all.
+    """
+
+    def __init__(self, plan: StreamPlan, pane_ms: int, severity: str) -> None:
+        self.plan = plan
+        self.severity = severity
+        self.pane_ms = pane_ms
+        self.seen: dict[str, dict[str, int]] = {"added": {}, "new_version": {}}
+        self.notices: dict[tuple[str, str], tuple[Finding, int]] = {}
+        self.rejected = self.counted = 0
+        self.waited_ms = 0
+        self.unreadable = False
+
+    def of_pane(self, pane: ClosedPane, established: bool) -> list[Finding]:
+        """Return what is new in a closed pane.
+
+        Args:
+            established: the stream has had a learned layout. Before, nothing is news: the monitor is getting to know it.
+        """
+        self.rejected = self.counted = 0
+        found = []
+        for reason, names in (("added", pane.counts.unlisted), ("new_version", _versions(pane.counts))):
+            seen = self.seen[reason]
+            for name in sorted(names.keys() - {OTHER}):
+                if name not in seen and len(seen) >= MAX_KNOWN:
+                    continue
+                before, seen[name] = seen.get(name, 0), seen.get(name, 0) + names[name]
+                wanted = reason != "added" or self.plan.unlisted != "ignore"
+                if established and wanted and before < MIN_N <= seen[name]:
+                    found.append(self._new(reason, name, seen[name], pane))
+        return found
+
+    def _new(self, reason: str, name: str, n: int, pane: ClosedPane) -> Finding:
+        evidence, extra = of_pane(self.plan, pane), ""
+        if reason == "added":
+            evidence["yaml"] = f"{name}: {{path: {name}}}"
+            extra = f"; to watch it add under fields: {evidence['yaml']}"
+        check, severity = ("schema", "ticket") if reason == "added" else ("version", "info")
+        return self._finding(check, reason, name, severity, pane.index * self.pane_ms, n, extra, evidence)
+
+    def happened(
+        self, now_ms: int, event_ms: int, check: str, reason: str, n: int, extra: str, spans: list[list[int]]
+    ) -> None:
+        """Note something that happened at one moment; it is shown for 3 panes. A second one of its kind adds to it."""
+        subject = "configuration" if reason == "new_configuration" else self.plan.name
+        severity = "ticket" if reason == "new_configuration" else self.severity
+        known = self.notices.get((check, subject))
+        if known is not None and known[0].reason == reason:
+            n += known[0].n
+            spans = [*known[0].evidence["spans"], *spans][-MAX_SPANS:]
+        evidence = {"topic": self.plan.topic, "spans": spans}
+        finding = self._finding(check, reason, subject, severity, event_ms, n, extra, evidence)
+        self.notices[check, subject] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
+
+    def on_tick(self, now_ms: int, elapsed_ms: int, event_ms: int) -> list[Said]:
+        """Return what needs no pane. ``now_ms`` is ledger time, ``event_ms`` the stream's watermark."""
+        said: list[Said] = []
+        for (check, subject), (finding, until) in list(self.notices.items()):
+            said.append((check, subject, finding if now_ms < until else None))
+            if now_ms >= until:
+                del self.notices[check, subject]
+        self.waited_ms += elapsed_ms
+        if self.waited_ms >= max(self.pane_ms, MIN_NOTICE_MS):
+            self.waited_ms = 0
+            said += self._garbage(event_ms)
+        return said
+
+    def _garbage(self, event_ms: int) -> list[Said]:
+        """Judge a stream that has no panes to be judged by, because none of its records can be read."""
+        rejected, counted = self.rejected, self.counted
+        self.rejected = self.counted = 0
+        only = rejected > 0 and rejected == counted
+        if not (only and rejected >= MIN_N):
+            ended, self.unreadable = self.unreadable and not only, self.unreadable and only
+            return [("rejected", self.plan.name, None)] if ended else []
+        self.unreadable = True
+        evidence = {"topic": self.plan.topic, "spans": []}
+        finding = self._finding(
+            "rejected", "rejected", self.plan.name, self.severity, event_ms, rejected, "", evidence, 1.0
+        )
+        return [("rejected", self.plan.name, finding)]
+
+    def _finding(
+        self,
+        check: str,
+        reason: str,
+        subject: str,
+        severity: str,
+        onset_ms: int,
+        n: int,
+        extra: str,
+        evidence: dict[str, Any],
+        value: float | None = None,
+    ) -> Finding:
+        compared = float(n) if value is None else value
+        return Finding(
+            model=self.plan.model,
+            stream=self.plan.name,
+            check=check,
+            subject=subject,
+            reason=reason,
+            onset_ms=onset_ms,
+            severity=severity,
+            value=compared,
+            threshold=0.0,
+            n=n,
+            text=sentence(reason, Facts(subject, compared, 0.0, n, extra)),
+            evidence=evidence,
+        )
+
+    def state(self) -> dict[str, Any]:
+        notices = [[dataclasses.asdict(finding), until] for finding, until in self.notices.values()]
+        return {
+            "seen": {reason: dict(names) for reason, names in self.seen.items()},
+            "notices": notices,
+            "rejected": self.rejected,
+            "counted": self.counted,
+            "waited_ms": self.waited_ms,
+            "unreadable": self.unreadable,
+        }
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        self.seen = {reason: dict(names) for reason, names in tree["seen"].items()}
+        notices = [(finding_from(item), until) for item, until in tree["notices"]]
+        self.notices = {(finding.check, finding.subject): (finding, until) for finding, until in notices}
+        self.rejected, self.counted = tree["rejected"], tree["counted"]
+        self.waited_ms, self.unreadable = tree["waited_ms"], tree["unreadable"]
+
+
+def _versions(counts: PaneCounts) -> dict[str, int]:
+    """Return the records of each model version, named by the layout or not yet."""
+    versions = dict(counts.versions)
+    for (version, _), group in counts.groups.items():
+        versions[version] = versions.get(version, 0) + group.records
+    return versions

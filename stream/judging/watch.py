@@ -1,0 +1,102 @@
+"""What the judge keeps of one stream: open panes, detectors, rules on ticks, news, what is being learned, and the accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.counts import CLASSES, StreamCounts
+from stream.judging.bank import Bank, severity
+from stream.judging.learning import Learning
+from stream.judging.news import News
+from stream.judging.pulse import Pulse
+from stream.layout import Section
+from stream.ledger import Key
+from stream.panes import ClosedPane, Panes
+from stream.plan import StreamPlan
+
+
+@dataclass(eq=False)
+class Account:
+    """The identity of one stream in one partition: offsets covered by accepted entries, and records by class (P1)."""
+
+    start: int
+    next: int
+    classes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> int:
+        return self.next - self.start - sum(self.classes.values()) - sum(self.rejected.values())
+
+    def add(self, to: int, counts: StreamCounts) -> None:
+        self.next = to
+        for name in CLASSES:
+            self.classes[name] += getattr(counts, name)
+        for reason, count in counts.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + count
+
+
+class Watch:
+    """One stream, as the judge sees it. ``closed`` counts its panes by kind."""
+
+    def __init__(self, plan: StreamPlan, section: Section, pane_ms: int) -> None:
+        self.plan = plan
+        self.section = section
+        self.panes = Panes(plan, pane_ms)
+        self.bank = Bank(plan, section, pane_ms)
+        self.pulse = Pulse(plan, severity(plan, None))
+        self.news = News(plan, pane_ms, severity(plan, None))
+        self.learning = Learning(plan, section, pane_ms)
+        self.accounts: dict[Key, Account] = {}
+        self.closed = {"complete": 0, "partial": 0, "history": 0}
+
+    def entry(self, key: Key, covers: tuple[int, int], counts: StreamCounts) -> None:
+        """Fold the part of an accepted entry that is about this stream."""
+        self.accounts.setdefault(key, Account(covers[0], covers[0])).add(covers[1], counts)
+        self.panes.add(counts)
+        self.learning.entry(counts)
+        rejected = sum(counts.rejected.values())
+        self.news.rejected += rejected
+        self.news.counted += rejected + counts.applied + counts.late
+        self.pulse.stirred |= bool(rejected or counts.applied or counts.late)
+
+    def closing(self, pane: ClosedPane) -> None:
+        """Count a closed pane, and remember it as long as there is something to learn from it."""
+        self.closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
+        if not pane.partial:
+            self.learning.keep(pane)
+
+    def reopened(self, key: Key, start: int) -> None:
+        """The partition's topic was recreated: its accounting starts again."""
+        self.accounts[key] = Account(start, start)
+
+    def adopt(self, section: Section) -> None:
+        """Go over to another section of the same stream."""
+        if section.id != self.section.id:
+            self.learning.adopt(section)
+            self.bank.resection(section)
+            self.section = section
+
+    def set_reference(self, reference: dict[str, Any] | None) -> None:
+        """Adopt normal ranges (`stream.learn`)."""
+        self.bank.set_reference(reference)
+        if reference:
+            self.learning.learned()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "panes": self.panes.state(),
+            "bank": self.bank.state(),
+            "pulse": self.pulse.state(),
+            "news": self.news.state(),
+            "learning": self.learning.state(),
+            "accounts": [[*key, a.start, a.next, a.classes, a.rejected] for key, a in sorted(self.accounts.items())],
+            "closed": self.closed,
+        }
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        for part in ("panes", "bank", "pulse", "news", "learning"):
+            getattr(self, part).restore(tree[part])
+        self.accounts = {(t, p): Account(start, to, dict(c), dict(r)) for t, p, start, to, c, r in tree["accounts"]}
+        self.closed = dict(tree["closed"])

@@ -1,0 +1,1 @@
+"""The edge to Kafka: the batched consumer inside Faust, readers and writers of our own topics, the cluster."""

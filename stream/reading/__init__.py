@@ -1,0 +1,1 @@
+"""From the bytes of records to additive counts: decode, columns, event times, frontier, fold."""

@@ -1,0 +1,1 @@
+"""What a worker shows: the metric catalogue, its exposition, HTTP pages, watchdogs."""
