@@ -139,8 +139,9 @@ class Bank:
             yield self._finding(detector, int(row), check, field.name, field, int(n[row]), pane, extra, evidence)
 
     def _versions(self, pane: ClosedPane) -> Iterator[Finding]:
+        """Report newer versions only: when two differ, the one that was there first is the yardstick."""
         detector = self.drift.versions
-        for row in np.flatnonzero(detector.drift_detected):
+        for row in np.flatnonzero(detector.drift_detected[1:]) + 1:
             name = self.section.versions[row]
             n = sum(counts.records for group, counts in pane.counts.groups.items() if group[0] == name)
             yield self._finding(detector, int(row), "version", name, None, n, pane, "", of_pane(self.stream, pane))
