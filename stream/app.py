@@ -13,8 +13,11 @@ from typing import Any
 from stream.clock import Clocks
 from stream.config.compile import compile_plan
 from stream.config.settings import Settings
+from stream.exits import CONFIGURATION, Refusal
 from stream.serving.web import serve
 from stream.worker import Worker
+
+QUIET_S = 10.0
 
 
 def run(settings: Settings, timing: dict[str, Any] | None = None) -> int:
@@ -24,7 +27,7 @@ def run(settings: Settings, timing: dict[str, Any] | None = None) -> int:
         settings: the configuration file, checked. timing: session and rebalance times for the group (see `make_app`).
 
     Raises:
-        ClusterError: no broker, a missing topic or a missing right.
+        Refusal: no broker, a missing topic or right, or the port of the pages is in use.
     """
     _log()
     spare_the_collector()
@@ -49,7 +52,16 @@ async def _run(settings: Settings, timing: dict[str, Any] | None) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, worker.stop)
-    runner = await serve(worker.registry, worker, settings.web.host, settings.web.port, settings.web.insecure)
+    try:
+        runner = await serve(worker.registry, worker, settings.web.host, settings.web.port, settings.web.insecure)
+    except OSError as error:
+        where = f"{settings.web.host}:{settings.web.port}"
+        reason = (error.strerror or "unknown reason").lower()
+        raise Refusal(
+            f"web.port: {where} cannot be used: {reason} (another worker on this host?). Set web: {{port: ...}}, 0 for any",
+            CONFIGURATION,
+        ) from None
+    worker.address = "http://{}:{}".format(*runner.addresses[0][:2])
     try:
         return await worker.run()
     finally:
@@ -61,5 +73,24 @@ def _log() -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Sparse())
     logging.getLogger("stream").setLevel(logging.INFO)
     logging.getLogger("stream.kafka.hooks").setLevel(logging.WARNING)
+
+
+class _Sparse(logging.Filter):
+    """Lets one line of each library logger through in 10 s: without a broker the client repeats itself 200 times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("stream."):
+            return True
+        now = time.monotonic()
+        allowed = now - self._last.get(record.name, -QUIET_S) >= QUIET_S
+        if allowed:
+            self._last[record.name] = now
+        return allowed

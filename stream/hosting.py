@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from aiokafka.errors import KafkaError
 
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormatError, pack, unpack
@@ -43,7 +44,7 @@ class JudgeHost:
 
     Attributes:
         judge: its state. host: what is published. events: alert events sent, by (check, severity, status).
-        refused: last error of a send that is being retried; None when all is well.
+        refusals: topics of ours that refuse writes at present, with the last error.
         failed_sends: how many sends were refused. heartbeat: wall clock (s) of the last moment at which everything was out.
         checkpointed: wall clock (s) of the last stored checkpoint.
     """
@@ -57,7 +58,7 @@ class JudgeHost:
         self.judge = Judge()
         self.host = Host()
         self.events: Counter[tuple[str, str, str]] = Counter()
-        self.refused: str | None = None
+        self.refusals: dict[str, str] = {}
         self.failed_sends = 0
         self.heartbeat = 0.0
         self.checkpointed = 0.0
@@ -73,12 +74,15 @@ class JudgeHost:
         """Take the lease and hold it until `stop`, or until cancelled."""
         await self._store.refresh()
         await self._restore()
-        beside = [asyncio.create_task(self._tick(), name="ticker"), asyncio.create_task(self._store_positions())]
+        work = [asyncio.create_task(part()) for part in (self._fold, self._tick, self._store_positions)]
         try:
-            await self._fold()
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # an error of any part ends the lease: a judge without ticks would be blind and alive
         finally:
-            for task in beside:
+            for task in work:
                 task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
             if self._lesson is not None:
                 self._lesson.cancel()
             await self._tail.stop()
@@ -106,7 +110,7 @@ class JudgeHost:
             if self.judge.fold.offset >= self._ledger.fold.offset:
                 if self._all_move():
                     self.heartbeat = self._clocks.wall()
-                await self._propose()
+                await self._try_to_propose()
             if now >= due["snapshots"]:
                 due["snapshots"] = now + SNAPSHOT_S
                 await self._perform([Send("alerts.state", tuple(self.judge.snapshots()))])
@@ -149,12 +153,12 @@ class JudgeHost:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # the broker may refuse in many ways; all of them mean: not yet
-                self.refused = f"{topic}: {type(error).__name__}"
-                self.failed_sends += 1
+                self.refusals[topic] = type(error).__name__
+                self.failed_sends += ".alerts" in topic
                 log.warning("%s refuses a write, trying again: %s", topic, error)
                 await asyncio.sleep(RETRY_S)
             else:
-                self.refused = None
+                self.refusals.pop(topic, None)
                 return
 
     async def _checkpoint(self) -> None:
@@ -166,7 +170,7 @@ class JudgeHost:
     def _all_move(self) -> bool:
         """Whether every input partition of the layout has an owner that reads on: the heartbeat says that we see everything."""
         fold, layout = self.judge.fold, self.judge.layout
-        if layout is None or self.refused:
+        if layout is None or self.refusals:
             return False
         wanted = {
             (stream.topic, partition)
@@ -188,13 +192,21 @@ class JudgeHost:
             await self._perform([self.host.positions(self._ledger.fold)])
 
     async def _tick(self) -> None:
-        await self._ledger.reach_end()
-        ticker = Ticker(secrets.token_hex(4), self._ledger.fold, self._clocks.monotonic_ms)
+        while True:
+            try:
+                await self._ledger.reach_end()
+                break
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("the ledger cannot be read to its end, trying again: %s", error)
+                await asyncio.sleep(RETRY_S)
+        writer = secrets.token_hex(4)
+        ticker = Ticker(writer, self._ledger.fold, self._clocks.monotonic_ms)
 
         def heard(_: int, header: dict[str, Any]) -> None:
             if header["kind"] == "tick":
                 ticker.read(header, self._clocks.monotonic_ms)
-                self.ticked = self._clocks.wall()
+                if header["writer"] == writer:
+                    self.ticked = self._clocks.wall()
 
         self._ledger.listeners.append(heard)
         try:
@@ -208,6 +220,14 @@ class JudgeHost:
                 await asyncio.sleep(TICK_S)
         finally:
             self._ledger.listeners.remove(heard)
+
+    async def _try_to_propose(self) -> None:
+        """A proposal that cannot be written now is made again at the next turn."""
+        try:
+            await self._propose()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("a proposal could not be written, it is made again: %s", error)
+            await asyncio.sleep(RETRY_S)
 
     async def _propose(self) -> None:
         """Bring into force what the judge wants: first the blob, then the note."""

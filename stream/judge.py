@@ -92,6 +92,9 @@ class Judge:
             if watch is None:
                 continue
             counts = StreamCounts.from_dict(tree)
+            under = self.layouts.get(header["layout"])
+            if under is None or under.plan.pane_ms != watch.panes.pane_ms:
+                counts.panes = {}  # indexes of another pane length mean other times; the classes still count
             watch.entry(key, (header["from"], header["to"]), counts)
             outputs += self._dead_letters(watch.plan, counts)
             if counts.lost:
@@ -125,9 +128,7 @@ class Judge:
             history = watermark(self.fold, watch.plan, watch.section.partitions).history
             for check, finding in watch.pulse.tick(self.fold, elapsed_ms, history):
                 self._state(watch, check, watch.plan.name, finding, outputs)
-            for check, subject, finding in watch.news.on_tick(
-                self.fold.time_ms, elapsed_ms, watch.panes.watermark or 0
-            ):
+            for check, subject, finding in watch.news.on_tick(self.fold.time_ms, elapsed_ms, self._since(watch)):
                 self._state(watch, check, subject, finding, outputs)
             self._close(watch, outputs)
         if self.incidents is not None:
@@ -144,7 +145,7 @@ class Judge:
             self._happened(watch, "lost", "recreated", 0, extra, [[key[1], start, start]])
 
     def _happened(self, watch: Watch, check: str, reason: str, n: int, extra: str, spans: list[list[int]]) -> None:
-        watch.news.happened(self.fold.time_ms, watch.panes.watermark or 0, check, reason, n, extra, spans)
+        watch.news.happened(self.fold.time_ms, self._since(watch), check, reason, n, extra, spans)
 
     def _adopt(self, what: str, name: str, tree: dict[str, Any], outputs: Outputs) -> None:
         if what == "reference":
@@ -153,6 +154,7 @@ class Judge:
                 watch.set_reference(tree.get(stream))
             return
         before, self.layout = self.layout, Layout.from_dict(tree)
+        self.layouts.pop(name, None)
         self.layouts[name] = self.layout
         for old in list(self.layouts)[:-MAX_LAYOUTS]:
             del self.layouts[old]
@@ -164,8 +166,10 @@ class Judge:
             if same_panes and known is not None and known.plan == item:
                 known.adopt(section)
             else:
-                self.watches[item.name] = Watch(item, section, plan.pane_ms)
-                self.watches[item.name].set_reference(self.reference.get(item.name))
+                fresh = self.watches[item.name] = Watch(item, section, plan.pane_ms)
+                fresh.set_reference(self.reference.get(item.name))
+                if known is not None:
+                    fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return
@@ -260,6 +264,10 @@ class Judge:
     def _board(self) -> Incidents:
         assert self.incidents is not None, "a stream is watched only under a layout"
         return self.incidents
+
+    def _since(self, watch: Watch) -> int:
+        """Return the event time from which something found on ticks holds: the watermark, or the wall clock without one."""
+        return self.fold.wall_ms if watch.panes.watermark is None else watch.panes.watermark
 
     def _now(self, watch: Watch) -> Clock:
         return Clock(watch.panes.watermark or 0, self.fold.wall_ms, self.fold.offset - 1)

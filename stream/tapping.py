@@ -197,7 +197,9 @@ class Tapping:
 
     async def _round(self, force: bool = False) -> None:
         await self._settle_lanes({key: lane for key, lane in self.lanes.items() if self._due(lane, force)})
-        await asyncio.gather(*(self._unpark(key, lane) for key, lane in self.lanes.items() if lane.parked))
+        await asyncio.gather(
+            *(self._unpark(key, lane) for key, lane in self.lanes.items() if lane.parked or lane.paused)
+        )
 
     def _due(self, lane: Lane, force: bool) -> bool:
         if lane.tap is None or lane.lock.locked():

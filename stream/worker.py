@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -41,11 +41,19 @@ log = logging.getLogger(__name__)
 
 TICK_MAX_AGE_S = 15.0
 LOOK_S = 1.0
+ASK_S = 4.0
+"""Less than the longest step the watchdog counts, so that a broker that hangs costs no more time than it says."""
 STOP_S = 15.0
+CLOSE_S = 3.0
 
 
 class Worker:
-    """Attributes: plan: from this worker's own file; the layout in force may hold another. layout: the one in force."""
+    """One worker.
+
+    Attributes:
+        plan: from this worker's own file; the layout in force may hold another. layout: the one in force.
+        host: the judge's host while this worker holds the lease. address: of the pages, for the log.
+    """
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Worker:
         self.dropped_before = 0
         self.failure: str | None = None
         self.code = 0
+        self.address = "no address"
         self._clocks = clocks
         self._timing = timing or {}
         self._input: Input | None = None
@@ -144,6 +153,7 @@ class Worker:
         )
         self._input = self.tapping.input = source
         await source.app.start()
+        log.info("started: %d topics; metrics and health on %s", len(self.plan.topics), self.address)
         self._spawn(self.tapping.run, "taps")
         self._spawn(self._look, "progress")
         self._spawn(LoopWatchdog(lambda late: self.registry.inc(LOOP_BLOCKED, (), late)).run, "loop watchdog")
@@ -216,11 +226,13 @@ class Worker:
         """Watch progress on accepted positions; a worker that cannot move ends with 75, which means: start me again."""
         while True:
             await asyncio.sleep(LOOK_S)
+            lanes = list(self.tapping.lanes.items())
+            ends = await asyncio.gather(*(self._newest(key, lane) for key, lane in lanes))
             seen: dict[tuple[str, int], tuple[int, int | None]] = {}
-            for key, lane in list(self.tapping.lanes.items()):
+            for (key, lane), end in zip(lanes, ends, strict=True):
                 position = self.ledger.fold.positions.get(key)
                 at = 0 if position is None else position.next
-                seen[key] = (at, at if lane.paused else await self._newest(key, lane))
+                seen[key] = (at, at if lane.paused else end)
             self.progress.look(self._clocks.monotonic(), seen)
             if self.progress.dead():
                 self.stop(TRY_AGAIN, "partitions with unread records made no progress for five minutes")
@@ -231,7 +243,8 @@ class Worker:
         """Return the end offset as the broker says it, apart from the fetches under watch."""
         assert self._input is not None
         try:
-            _, end = await self._input.begin_end(key)
+            async with asyncio.timeout(ASK_S):
+                _, end = await self._input.begin_end(key)
         except (KafkaError, OSError, TimeoutError):
             return None
         position = self.ledger.fold.positions.get(key)
@@ -256,8 +269,8 @@ class Worker:
         reasons += [
             f"{topic}/{partition}: unread records and no progress" for topic, partition in self.progress.stalled()
         ]
-        if self.host is not None and self.host.refused:
-            reasons.append(f"alerts cannot be delivered: {self.host.refused}")
+        if self.host is not None:
+            reasons += [f"{topic} refuses writes: {why}" for topic, why in self.host.refusals.items()]
         if self.layout is not None and self.layout.plan.config_hash != self.plan.config_hash:
             reasons.append("another configuration is in force than the one this worker was started with")
         return reasons
@@ -275,14 +288,22 @@ class Worker:
 
     async def _end(self) -> None:
         if self._input is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._input.app.stop(), STOP_S)
+            await _within(STOP_S, self._input.app.stop())
         await self._release()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._input is not None:
-            await self._input.close()  # only now: the tasks above read through it
-        await self.ledger.stop()
-        await self.store.stop()
-        await self.producer.stop()
+            await _within(CLOSE_S, self._input.close())  # only now: the tasks above read through it
+        for part in (self.ledger, self.store, self.producer):
+            await _within(CLOSE_S, part.stop())
+
+
+async def _within(seconds: float, ending: Coroutine[Any, Any, Any]) -> None:
+    """Await the end of a part, not for ever and whatever it raises: without a broker the client cannot say good-bye."""
+    task = asyncio.create_task(ending)
+    done, _ = await asyncio.wait([task], timeout=seconds)
+    if not done:
+        task.cancel()
+    elif not task.cancelled() and task.exception() is not None:
+        log.warning("a connection did not end in order: %s", type(task.exception()).__name__)

@@ -62,6 +62,12 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
         out = screen(sys.stderr if arguments.alerts == STDOUT else sys.stdout)
         for line in verdict(replay, events):
             out.print(line)
+    if not any(sum(watch.closed.values()) for watch in replay.judge.watches.values()):
+        raise Refusal(
+            'nothing was judged: not one pane was completed. Each line needs its time: give "timestamp" (ms) in an envelope, '
+            "or `time: {field: ..., unit: ...}` in the configuration",
+            DATA,
+        )
     return OK
 
 

@@ -99,8 +99,11 @@ class Incident:
 
     @property
     def finding(self) -> Finding:
-        """The newest version of the root finding: the numbers that stand on the page."""
-        return self.members[self.root].finding
+        """The numbers that stand on the page: those of the root finding, or once it is over, of the worst that holds."""
+        holding = [member for member in self.members.values() if member.holds]
+        if self.members[self.root].holds or not holding:
+            return self.members[self.root].finding
+        return max(holding, key=lambda member: rank(member.severity)).finding
 
     @property
     def holds(self) -> bool:

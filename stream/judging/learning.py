@@ -39,22 +39,28 @@ class Learning:
         self.taught = False
 
     def entry(self, counts: StreamCounts) -> None:
-        """Take the part of an accepted entry that is about this stream."""
-        self.records += counts.applied
-        for index, pane in counts.panes.items():
-            low, high = self.panes or (index, index)
-            self.panes = (min(low, index), max(high, index))
+        """Take the part of an accepted entry that is about this stream.
+
+        Only records sketched under the section in force count towards its bins: an entry cut under an earlier one holds
+        nothing of the fields that were named since.
+        """
+        for pane in counts.panes.values():
             for name in self.census:
                 _tally(self.census[name], getattr(pane, name))
-        if not self.section.learned and counts.sketch is not None:
-            self.sketch.merge(Sketch.from_dict(counts.sketch))
+        if self.section.learned or counts.sketch is None or counts.section != self.section.id:
+            return
+        self.records += counts.applied
+        for index in counts.panes:
+            low, high = self.panes or (index, index)
+            self.panes = (min(low, index), max(high, index))
+        self.sketch.merge(Sketch.from_dict(counts.sketch))
 
     def adopt(self, section: Section) -> None:
         """Go on under another section. A sketch of the same fields goes on; a lesson with other bins is of no use."""
         sketch = Sketch.empty(section.fields)
-        if self.section.learned:
+        if self.section.learned or section.names != self.section.names:
             self.records, self.panes = 0, None
-        else:
+        if not self.section.learned:
             sketch.merge(self.sketch)
         if _bin_ids(section) != _bin_ids(self.section):
             self.lesson, self.taught = [], False
@@ -105,8 +111,8 @@ class Learning:
         taken = {OTHER, *self.section.names, *(field.source for field in self.section.fields)}
         unlisted = [name for name in _often(self.census["unlisted"]) if name not in taken]
         new = unlisted[:room] if self.plan.unlisted == "watch" else []
-        versions = _newest(self.section.versions, self.census["versions"], MAX_VERSIONS)
-        producers = _newest(self.section.producers, self.census["producers"], MAX_PRODUCERS)
+        versions = _with_new(self.section.versions, self.census["versions"], MAX_VERSIONS)
+        producers = _with_new(self.section.producers, self.census["producers"], MAX_PRODUCERS)
         if not new and versions == self.section.versions and producers == self.section.producers:
             return None
         return self.section.replace(
@@ -155,6 +161,9 @@ def _often(names: dict[str, int]) -> list[str]:
     return sorted((name for name, count in names.items() if count >= MIN_SEEN), key=lambda name: (-names[name], name))
 
 
-def _newest(named: tuple[str, ...], census: dict[str, int], room: int) -> tuple[str, ...]:
-    """Return the names with the newcomers at the end; the oldest ones make room."""
-    return (*named, *(name for name in _often(census) if name not in named and name != OTHER))[-room:]
+def _with_new(named: tuple[str, ...], census: dict[str, int], room: int) -> tuple[str, ...]:
+    """Return the names and, while there is room, the newcomers behind them.
+
+    Nobody is pushed out: of more names than there is room for, each would push out another for ever.
+    """
+    return (*named, *(name for name in _often(census) if name not in named and name != OTHER))[:room]

@@ -101,10 +101,12 @@ class News:
         self.rejected = self.counted = 0
         only = rejected > 0 and rejected == counted
         if not (only and rejected >= MIN_N):
+            if counted == 0:
+                return []
             ended, self.unreadable = self.unreadable and not only, self.unreadable and only
             return [("rejected", self.plan.name, None)] if ended else []
         self.unreadable = True
-        evidence = {"topic": self.plan.topic, "spans": []}
+        evidence: dict[str, Any] = {"topic": self.plan.topic, "spans": []}
         finding = self._finding(
             "rejected", "rejected", self.plan.name, self.severity, event_ms, rejected, "", evidence, 1.0
         )

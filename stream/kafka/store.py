@@ -31,6 +31,7 @@ class Store:
         self._trees: dict[str, Any] = {}
         self._tail = Tail(brokers, topic)
         self._producer = producer
+        self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         await self._tail.start()
@@ -40,8 +41,11 @@ class Store:
         await self._tail.stop()
 
     async def refresh(self) -> None:
-        """Read what was written since, by whomever."""
-        self._take(await self._tail.read_to_end())
+        """Read what was written since, by whomever. One reader at a time: two would take records in the wrong order."""
+        async with self._reading:
+            end = await self._tail.end()
+            while await self._tail.position() < end:
+                self._take(await self._tail.read())
 
     async def put(self, records: Mapping[str, bytes | None]) -> None:
         """Write records and await their acknowledgement."""
@@ -51,7 +55,7 @@ class Store:
     async def put_blob(self, tree: Any) -> str:
         """Store a tree under its content address, unless it is there; return the address."""
         name = digest(tree)
-        if name not in self._trees and not any(key.startswith(f"blob/{name}/") for key in self.records):
+        if name not in self._trees and join(f"blob/{name}", self.records) is None:
             await self.put(split(f"blob/{name}", pack({"kind": "blob"}, tree)))
         self._trees[name] = tree
         return name

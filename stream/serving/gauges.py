@@ -56,9 +56,9 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     if host is None:
         return
     yield m.HEARTBEAT, (), host.heartbeat
-    yield m.ALERTS_UNDELIVERED, (), float(host.refused is not None)
+    yield m.ALERTS_UNDELIVERED, (), float(any(".alerts" in topic for topic in host.refusals))
     yield m.ALERT_SENDS_FAILED, (), host.failed_sends
-    yield m.PUBLISH_LAG, (), max(host.judge.fold.offset - host.host.published, 0)
+    yield m.PUBLISH_LAG, (), max(worker.ledger.fold.offset - host.host.published, 0)
     yield m.CHECKPOINT, (), host.checkpointed
     if host.judge.incidents is None or not worker.speaks:
         return
@@ -91,7 +91,7 @@ def _streams(worker: Worker) -> Iterator[Sample]:
         yield (
             m.REFERENCE_PANES,
             (name,),
-            0 if watch.bank.drift.reference else max(MIN_PANES - len(watch.learning.lesson), 0),
+            0 if watch.bank.drift.armed.any() else max(MIN_PANES - len(watch.learning.lesson), 1),
         )
         frontiers = [
             p.frontier.get(name, (None, None))[0] or 0 for _, p in worker.ledger.fold.of_topic(watch.plan.topic)
@@ -105,7 +105,7 @@ def _features(worker: Worker) -> Iterator[Sample]:
     firing = set()
     if host is not None and host.judge.incidents is not None:
         for item in host.judge.incidents.open():
-            firing |= {(item.stream, subject) for _, subject, _ in item.members}
+            firing |= {(item.stream, key[1]) for key, member in item.members.items() if member.holds}
     for watch in _watches(host):
         states = watch.bank.health()
         for row, field in enumerate(watch.section.names):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -103,6 +105,7 @@ class Kafka:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_the_tests,  # noqa: PLW1509 - it only calls prctl
             )
 
     def start(self) -> Kafka:
@@ -129,6 +132,12 @@ class Kafka:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def _die_with_the_tests() -> None:
+    """Have the kernel end the node when the process that started it ends, in whatever way (prctl PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def wait_for_port(address: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 120) -> None:

@@ -77,7 +77,7 @@ def test_labels_stay_those_of_the_opening_when_the_root_has_ended() -> None:
     for pane in range(4, 9):
         assert observe(incidents, pane, near(3, "missing", "zip")) == []
     (incident,) = incidents.open()
-    assert (incident.subject, incident.finding.subject) == ("amount", "amount")
+    assert (incident.subject, incident.finding.subject) == ("amount", "zip"), "the page shows what holds"
     assert [member.holds for member in incident.members.values()] == [False, True]
 
 
