@@ -24,6 +24,9 @@ MAGIC = b"SGA"
 FORMAT = 1
 _PREFIX = struct.Struct("<3sBII")
 _MAX_BODY = 256 << 20
+ARRAY = "$a"
+"""Mark of an array in the skeleton. Keys of ours that begin with a dollar get a second one."""
+
 _NARROW = (np.int8, np.int16, np.int32)
 
 
@@ -103,14 +106,19 @@ def _lower(node: Any, arrays: list[bytes]) -> Any:
     if isinstance(node, np.ndarray):
         array = np.ascontiguousarray(_narrowest(node))
         arrays.append(array.tobytes())
-        return {"$a": [array.dtype.str, list(array.shape)]}
+        return {ARRAY: [array.dtype.str, list(array.shape)]}
     if isinstance(node, dict):
-        return {str(key): _lower(node[key], arrays) for key in sorted(node)}
+        return {_escaped(str(key)): _lower(node[key], arrays) for key in sorted(node)}
     if isinstance(node, list | tuple):
         return [_lower(item, arrays) for item in node]
     if isinstance(node, np.generic):
         return node.item()
     return node
+
+
+def _escaped(key: str) -> str:
+    """Return a key that cannot be taken for the mark of an array: keys are names from other people's records."""
+    return f"${key}" if key.startswith("$") else key
 
 
 def _narrowest(array: np.ndarray) -> np.ndarray:
@@ -140,11 +148,11 @@ def _load(raw: bytes) -> Any:
 
 def _raise(node: Any, raw: bytes, at: int) -> tuple[Any, int]:
     if isinstance(node, dict):
-        if "$a" in node:
-            return _array(node["$a"], raw, at)
+        if ARRAY in node:
+            return _array(node[ARRAY], raw, at)
         tree: dict[str, Any] = {}
         for key in node:
-            tree[key], at = _raise(node[key], raw, at)
+            tree[key[1:] if key.startswith("$") else key], at = _raise(node[key], raw, at)
         return tree, at
     if isinstance(node, list):
         items = []
@@ -156,8 +164,11 @@ def _raise(node: Any, raw: bytes, at: int) -> tuple[Any, int]:
 
 
 def _array(description: Any, raw: bytes, at: int) -> tuple[np.ndarray, int]:
-    kind, shape = description
-    dtype = np.dtype(kind)
+    try:
+        kind, shape = description
+        dtype = np.dtype(kind)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"array described as {type(description).__name__}: {error}") from None
     if dtype.kind not in "iufb":
         raise FormatError(f"array of type {kind!r}, expected numbers")
     count = int(np.prod(shape, dtype=np.int64))

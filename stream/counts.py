@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.layout import BINS
+from stream.layout import BINS, OTHER
 
 ABSENT, NULL, BOOL, NUMBER, STRING, NESTED, NONFINITE = range(7)
 TYPES = ("absent", "null", "bool", "number", "string", "nested", "nonfinite")
@@ -246,10 +246,11 @@ def smallest(codes: Iterable[int]) -> list[int]:
 
 
 def trim_names(names: dict[str, int]) -> None:
-    """Keep at most `MAX_NAMES` names, those with the smallest hash, so that grouping does not matter."""
+    """Keep at most `MAX_NAMES` names, those with the smallest hash, so that grouping does not matter; `OTHER` counts the rest."""
     if len(names) > MAX_NAMES:
-        for name in sorted(names, key=_name_hash)[MAX_NAMES:]:
-            del names[name]
+        rest = sum(names.pop(name) for name in sorted(names.keys() - {OTHER}, key=_name_hash)[MAX_NAMES - 1 :])
+        if rest:
+            names[OTHER] = names.get(OTHER, 0) + rest
 
 
 def _name_hash(name: str) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from stream.learn import learn_references
 from stream.ledger import adopt_header, open_header
 from stream.plan import Plan, StreamPlan
 from stream.reading.eventtime import BAD, milliseconds
+from stream.reading.frontier import JUMP_MS
 from stream.tap import Fed, Tap
 
 CHUNK = 1000
@@ -41,13 +42,19 @@ class BadLineError(ValueError):
 
 @dataclass(slots=True)
 class Line:
-    """One record of a file. ``size`` is the length of its line in bytes."""
+    """One record of a file.
+
+    Attributes:
+        timestamp: of the record (ms). when: where it stands in time; its timestamp, unless that is a lone one far ahead.
+        size: length of its line in bytes.
+    """
 
     timestamp: int
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     size: int
+    when: int = 0
 
 
 @dataclass(eq=False)
@@ -81,7 +88,7 @@ class Replay:
         for topic, path in files.items():
             self._fold(open_header((topic, 0), 0, 0, 0), None)
             tap = Tap(self.judge.layout, (topic, 0), self.judge.fold.positions[topic, 0], hash_key)
-            self._sources.append(Source(topic, read_lines(path, plan.of_topic(topic)), tap))
+            self._sources.append(Source(topic, steady(read_lines(path, plan.of_topic(topic))), tap))
 
     def run(self, progress: Callable[[int], None] = lambda size: None) -> None:
         """Replay everything. ``progress`` is called now and then with the number of bytes read so far."""
@@ -103,8 +110,8 @@ class Replay:
         line = source.head
         assert line is not None
         if self._clock is None:
-            self._clock = self._ticked = line.timestamp
-        self._pass(line.timestamp)
+            self._clock = self._ticked = line.when
+        self._pass(line.when)
         source.waiting.append(line)
         self.records += 1
         self.size += line.size
@@ -166,7 +173,7 @@ class Replay:
             [line.value for line in lines],
             [line.headers for line in lines],
         )
-        now = max(self._clock or 0, lines[-1].timestamp)
+        now = self._clock or 0
         while source.tap.feed(batch, now) is Fed.FULL:
             self._entry(source)
 
@@ -187,6 +194,24 @@ class Replay:
         for message in self.judge.apply(self._offset, header, body, self._blobs.__getitem__):
             self._emit(message)
         self._offset += 1
+
+
+def steady(lines: Iterator[Line]) -> Iterator[Line]:
+    """Give each line its place in time. One timestamp far ahead of its neighbours must not move the clock of a replay.
+
+    A jump of more than 10 min counts only when the next line is beyond it too, as for the frontier of a tap.
+    """
+    clock: int | None = None
+    line = next(lines, None)
+    while line is not None:
+        following = next(lines, None)
+        line.when = line.timestamp
+        if clock is not None and line.timestamp > clock + JUMP_MS:
+            confirmed = following is None or following.timestamp > clock + JUMP_MS
+            line.when = line.timestamp if confirmed else clock
+        clock = line.when if clock is None else max(clock, line.when)
+        yield line
+        line = following
 
 
 def read_lines(path: Path, streams: tuple[StreamPlan, ...]) -> Iterator[Line]:
@@ -246,4 +271,4 @@ def _event_time(tree: Any, timed: StreamPlan | None, last: int) -> int:
 
 def _when(source: Source) -> int:
     assert source.head is not None
-    return source.head.timestamp
+    return source.head.when

@@ -50,10 +50,10 @@ def event(transition: Transition, plan: Plan, in_force: Mapping[str, str]) -> Al
     """
     tree = _value(transition, plan, in_force)
     shown, details = MAX_FINDINGS, True
-    value = orjson.dumps({**tree, "evidence": _evidence(transition, shown, details)})
+    value = orjson.dumps({**tree, "evidence": _evidence(transition, shown, details)}, option=orjson.OPT_SORT_KEYS)
     while len(value) > MAX_VALUE and shown > 1:
         shown, details = shown // 2, False
-        value = orjson.dumps({**tree, "evidence": _evidence(transition, shown, details)})
+        value = orjson.dumps({**tree, "evidence": _evidence(transition, shown, details)}, option=orjson.OPT_SORT_KEYS)
     return AlertRecord(transition.fingerprint.encode(), _headers(transition, plan.app), value)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import orjson
+
 from stream.counts import PaneCounts
 from stream.judging.describe import Facts, sentence
 from stream.judging.evidence import of_pane
@@ -28,7 +30,7 @@ class News:
     Attributes:
         seen: records in which each field that nobody listed, and each version, occurred; news once there are 30.
         notices: by (check, subject): a finding about something that happened at one moment, and until when it is shown.
-        rejected, counted: records since the last closed pane, unreadable and in all.
+        rejected, late, counted: records since the last closed pane: unreadable, behind the frontier, in all.
     """
 
     def __init__(self, plan: StreamPlan, pane_ms: int, severity: str) -> None:
@@ -37,9 +39,9 @@ class News:
         self.pane_ms = pane_ms
         self.seen: dict[str, dict[str, int]] = {"added": {}, "new_version": {}}
         self.notices: dict[tuple[str, str], tuple[Finding, int]] = {}
-        self.rejected = self.counted = 0
+        self.rejected = self.late = self.counted = 0
         self.waited_ms = 0
-        self.unreadable = False
+        self.shown: list[str] = []
 
     def of_pane(self, pane: ClosedPane, established: bool) -> list[Finding]:
         """Return what is new in a closed pane.
@@ -47,7 +49,7 @@ class News:
         Args:
             established: the stream has had a learned layout. Before, nothing is news: the monitor is getting to know it.
         """
-        self.rejected = self.counted = 0
+        self.rejected = self.late = self.counted = 0
         found = []
         for reason, names in (("added", pane.counts.unlisted), ("new_version", _versions(pane.counts))):
             seen = self.seen[reason]
@@ -63,7 +65,8 @@ class News:
     def _new(self, reason: str, name: str, n: int, pane: ClosedPane) -> Finding:
         evidence, extra = of_pane(self.plan, pane), ""
         if reason == "added":
-            evidence["yaml"] = f"{name}: {{path: {name}}}"
+            quoted = orjson.dumps(name).decode()  # JSON is YAML, and a name may hold anything
+            evidence["yaml"] = f"{quoted}: {{path: {quoted}}}"
             extra = f"; to watch it add under fields: {evidence['yaml']}"
         check, severity = ("schema", "ticket") if reason == "added" else ("version", "info")
         return self._finding(check, reason, name, severity, pane.index * self.pane_ms, n, extra, evidence)
@@ -92,25 +95,35 @@ class News:
         self.waited_ms += elapsed_ms
         if self.waited_ms >= max(self.pane_ms, MIN_NOTICE_MS):
             self.waited_ms = 0
-            said += self._garbage(event_ms)
+            said += self._without_panes(event_ms)
         return said
 
-    def _garbage(self, event_ms: int) -> list[Said]:
-        """Judge a stream that has no panes to be judged by, because none of its records can be read."""
-        rejected, counted = self.rejected, self.counted
-        self.rejected = self.counted = 0
-        only = rejected > 0 and rejected == counted
-        if not (only and rejected >= MIN_N):
-            if counted == 0:
-                return []
-            ended, self.unreadable = self.unreadable and not only, self.unreadable and only
-            return [("rejected", self.plan.name, None)] if ended else []
-        self.unreadable = True
+    def _without_panes(self, event_ms: int) -> list[Said]:
+        """Judge a stream whose panes do not close, because its records cannot be read or lie behind a frontier that ran ahead.
+
+        Two records of a wrong clock can move the frontier by up to `max_future`; until real time gets there every record is
+        late and no pane closes, so the panes' own rules would see nothing.
+        """
+        counted, shares = self.counted, {"rejected": self.rejected, "late": self.late}
+        self.rejected = self.late = self.counted = 0
+        if counted == 0:
+            return []
+        said: list[Said] = []
+        for check, n in shares.items():
+            wrong = n >= MIN_N and 2 * n > counted
+            if wrong:
+                said.append((check, self.plan.name, self._mostly(check, n, counted, event_ms)))
+            elif check in self.shown and 2 * n <= counted:
+                said.append((check, self.plan.name, None))
+                self.shown.remove(check)
+            if wrong and check not in self.shown:
+                self.shown.append(check)
+        return said
+
+    def _mostly(self, check: str, n: int, counted: int, event_ms: int) -> Finding:
         evidence: dict[str, Any] = {"topic": self.plan.topic, "spans": []}
-        finding = self._finding(
-            "rejected", "rejected", self.plan.name, self.severity, event_ms, rejected, "", evidence, 1.0
-        )
-        return [("rejected", self.plan.name, finding)]
+        severity = "ticket" if check == "late" else self.severity
+        return self._finding(check, check, self.plan.name, severity, event_ms, counted, "", evidence, n / counted)
 
     def _finding(
         self,
@@ -148,7 +161,8 @@ class News:
             "rejected": self.rejected,
             "counted": self.counted,
             "waited_ms": self.waited_ms,
-            "unreadable": self.unreadable,
+            "late": self.late,
+            "shown": list(self.shown),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -156,7 +170,7 @@ class News:
         notices = [(finding_from(item), until) for item, until in tree["notices"]]
         self.notices = {(finding.check, finding.subject): (finding, until) for finding, until in notices}
         self.rejected, self.counted = tree["rejected"], tree["counted"]
-        self.waited_ms, self.unreadable = tree["waited_ms"], tree["unreadable"]
+        self.late, self.waited_ms, self.shown = tree["late"], tree["waited_ms"], list(tree["shown"])
 
 
 def _versions(counts: PaneCounts) -> dict[str, int]:

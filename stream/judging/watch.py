@@ -58,6 +58,7 @@ class Watch:
         self.learning.entry(counts)
         rejected = sum(counts.rejected.values())
         self.news.rejected += rejected
+        self.news.late += counts.late
         self.news.counted += rejected + counts.applied + counts.late
         self.pulse.stirred |= bool(rejected or counts.applied or counts.late)
 

@@ -1,0 +1,100 @@
+"""What an attacker tried: names that look like ours, names that are not YAML, clocks that run ahead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.codec import FormatError, pack, unpack
+from stream.host import Message
+from stream.judging.news import News
+from stream.plan import Field, ModelPlan, Plan, StreamPlan
+from stream.replay import Replay
+
+BEGIN = 1_700_000_000_000 // 60_000 * 60_000
+KEYS = st.text() | st.sampled_from(["$a", "$$a", "$"])
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text() | st.sampled_from(["$a", "$$a", "$"]), inner, max_size=3)
+    ),
+)
+
+
+@given(trees)
+def test_a_frame_gives_back_any_names(tree: Any) -> None:
+    """A field called like the mark of an array stopped the judge for ever."""
+    assert unpack(pack({"kind": "x"}, {"names": tree}))[1] == {"names": tree}
+
+
+def test_an_array_that_is_described_wrongly_is_a_damaged_frame() -> None:
+    good = pack({"kind": "x"}, {"$a": 3})
+    assert unpack(good)[1] == {"$a": 3}
+    with pytest.raises(FormatError):
+        unpack(b"SGA" + good[3:-1])
+
+
+def replayed(folder: Path, lines: list[dict[str, Any]], unlisted: str = "count") -> list[dict[str, Any]]:
+    plan = Plan(
+        "sg-t",
+        (StreamPlan("m.features", "m", "features", "t", fields=(Field("x", "x", required=True),), unlisted=unlisted),),
+        (ModelPlan("m", "team", "decide", "rules"),),
+    )
+    file = folder / "t.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    events: list[dict[str, Any]] = []
+
+    def emit(message: Message) -> None:
+        if message.topic == "alerts" and message.value is not None:
+            events.append(orjson.loads(message.value))
+
+    Replay(plan, {"t": file}, b"k" * 32, emit).run()
+    return events
+
+
+def quiet(n: int) -> list[dict[str, Any]]:
+    return [{"timestamp": BEGIN + i * 1500, "value": {"x": i % 17 + 0.5}} for i in range(n)]
+
+
+def test_a_field_named_like_our_mark_is_counted(tmp_path: Path) -> None:
+    lines = quiet(2000)
+    lines[500]["value"]["$a"] = 1
+    assert replayed(tmp_path, lines) == []
+
+
+def test_one_timestamp_far_ahead_changes_nothing_else(tmp_path: Path) -> None:
+    """The clock of a replay follows two records that agree, never one."""
+    lines = quiet(4000)
+    for line in lines[2400:2600]:
+        line["value"]["x"] = None
+    expected = [(event["check"], event["status"], event["startsAt"]) for event in replayed(tmp_path, lines)]
+    lines.insert(1000, {"timestamp": BEGIN + 1000 * 1500 + 2 * 3_600_000, "value": {"x": 1.5}})
+    assert expected
+    assert [(event["check"], event["status"], event["startsAt"]) for event in replayed(tmp_path, lines)] == expected
+
+
+def test_a_frontier_that_ran_ahead_is_told_on_ticks() -> None:
+    """Two records of a wrong clock blind a partition until real time gets there: every record is late, no pane closes."""
+    news = News(StreamPlan("m.features", "m", "features", "t"), 60_000, "page")
+    news.late, news.counted = 90, 100
+    ((check, subject, finding),) = news.on_tick(0, 60_000, BEGIN)
+    assert (check, subject) == ("late", "m.features")
+    assert finding is not None
+    assert (finding.severity, finding.value) == ("ticket", 0.9)
+    assert news.on_tick(0, 60_000, BEGIN) == [], "a window without a record says nothing"
+    news.late, news.counted = 0, 100
+    assert news.on_tick(0, 60_000, BEGIN) == [("late", "m.features", None)]
+
+
+@pytest.mark.parametrize("name", ["a: b", "*", "#x", "123", "yes", "p}, q: {show: true"])
+def test_the_line_to_paste_is_yaml_whatever_the_name(name: str) -> None:
+    quoted = orjson.dumps(name).decode()
+    assert yaml.safe_load(f"{quoted}: {{path: {quoted}}}") == {name: {"path": name}}
