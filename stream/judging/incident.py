@@ -99,11 +99,13 @@ class Incident:
 
     @property
     def finding(self) -> Finding:
-        """The numbers that stand on the page: those of the root finding, or once it is over, of the worst that holds."""
-        holding = [member for member in self.members.values() if member.holds]
-        if self.members[self.root].holds or not holding:
-            return self.members[self.root].finding
-        return max(holding, key=lambda member: rank(member.severity)).finding
+        """The numbers that stand on the page: those of the worst finding that holds, the root before its equals."""
+        first = self.members[self.root]
+        _, worst = min(
+            self.members.items(),
+            key=lambda item: (not item[1].holds, -rank(item[1].severity), item[1] is not first, item[0]),
+        )
+        return worst.finding
 
     @property
     def holds(self) -> bool:
