@@ -278,16 +278,14 @@ def local_time(event_ms: int, timezone: str) -> datetime:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bounded)).astimezone(ZoneInfo(timezone))
 
 
-def _precedence(finding: Finding) -> tuple[int, bool, int, str, str]:
-    """Among findings of one pane the root is the worst, then the one that explains others, then by the order of checks."""
+def _precedence(finding: Finding) -> tuple[Any, ...]:
+    """Among findings of one pane the root is the worst, then the one that explains others, then by the order of checks.
+
+    The rest only makes the order the same whichever way they come.
+    """
     checks = CHECKS.index(finding.check)
-    return (
-        -rank(finding.severity),
-        not finding.explains,
-        checks,
-        finding.subject,
-        finding.reason,
-    )
+    first = (-rank(finding.severity), not finding.explains, checks, finding.subject, finding.reason)
+    return (*first, finding.explains, finding.onset_ms, finding.n, finding.text)
 
 
 def _explains(incident: Incident, finding: Finding) -> bool:
