@@ -13,7 +13,7 @@ Kinds of records and their headers (the bodies are those of `stream.counts`):
 * ``open``  topic, partition, inc, to, anchor, end: an input partition starts, or again after its topic was recreated;
 * ``entry`` topic, partition, inc, from, to, layout, anchor, end, frontier: what the offsets [from, to) held;
 * ``tick``  n, elapsed, wall, writer, clipped: time has passed (ms);
-* ``note``  note, ...: ``adopt`` (what, new, parent), ``start``, ``judge_gap``.
+* ``note``  note, ...: ``adopt`` (what, new, parent).
 """
 
 from __future__ import annotations
