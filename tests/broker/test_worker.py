@@ -263,7 +263,7 @@ def test_refused_alerts_stop_the_judge_and_not_the_taps(kafka: Kafka, tmp_path: 
         bench.send(100)
         bench.settled(applied=100)
         limit(bench, "100")
-        until("the worker says so", lambda: "alerts cannot be delivered" in worker.get("/ready")[1], 40, 0.5)
+        until("the worker says so", lambda: "alerts refuses writes" in worker.get("/ready")[1], 40, 0.5)
         assert worker.get("/ready")[0] == 503
         bench.send(200)
         bench.settled(applied=300)

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from stream.demo.broker import EmbeddedBroker
+from stream.kafka.cluster import describe
 from tests.broker.process import until
-from tests.brokers import admin
 from tests.brokers.kafka import Kafka, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -66,14 +66,12 @@ def test_topics_flights_and_monitor_work_together(broker: Kafka | EmbeddedBroker
         except OSError:
             return 0.0
 
-    def exists() -> bool:
-        try:
-            return bool(asyncio.run(admin.read_all(broker.address, "flights.features")))
-        except Exception:  # not there yet
-            return False
+    def exist() -> bool:
+        topics = [f"flights.{role}" for role in ("features", "predictions", "outcomes")]
+        return len(asyncio.run(describe(broker.address, topics))) == len(topics)
 
     with started(command("flights", config, broker.address), tmp_path / "flights.log"):
-        until("flights are sent", exists, 120, step=1.0)
+        until("flights are sent", exist, 120, step=1.0)
         with started(command("monitor", config, broker.address), tmp_path / "monitor.log"):
             until("the history is read", lambda: applied() > 100_000, 120, step=1.0)
             differences = samples(port, "streamgauge_accounting_difference_records")
