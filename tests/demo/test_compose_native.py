@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from stream.demo.broker import EmbeddedBroker
@@ -48,7 +47,6 @@ def samples(port: int, name: str) -> dict[str, float]:
     return {series: float(value) for series, value in lines}
 
 
-@pytest.mark.slow
 def test_topics_flights_and_monitor_work_together(broker: Kafka | EmbeddedBroker, tmp_path: Path) -> None:
     """Topics are made, flights are sent, the monitor reads them all and every record is accounted for."""
     port = free_port()
