@@ -19,13 +19,13 @@ from aiokafka.errors import KafkaError
 
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormatError, pack, unpack
-from stream.host import Host, Send, Ticker, latest_checkpoint, latest_positions
 from stream.judge import Judge, Proposal
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store
 from stream.kafka.tail import Tail
 from stream.ledger import adopt_header
+from stream.publishing import Host, Send, Ticker, latest_checkpoint, latest_positions
 
 log = logging.getLogger(__name__)
 

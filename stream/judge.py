@@ -16,7 +16,6 @@ import orjson
 
 from stream.codec import digest, pack
 from stream.counts import StreamCounts, coordinates
-from stream.host import Message
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
 from stream.judging.findings import Finding
 from stream.judging.incidents import Clock, Incidents, Transition
@@ -26,6 +25,7 @@ from stream.learn import merge_reference
 from stream.ledger import Fold, Key
 from stream.panes import ClosedPane, watermark
 from stream.plan import Plan, StreamPlan
+from stream.publishing import Message
 
 MAX_LAYOUTS = 16
 

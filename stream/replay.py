@@ -19,12 +19,12 @@ import orjson
 
 from stream.batch import RecordBatch
 from stream.codec import unpack
-from stream.host import Message
 from stream.judge import Judge, Proposal
 from stream.layout import layout_zero
 from stream.learn import learn_references
 from stream.ledger import adopt_header, open_header
 from stream.plan import Plan, StreamPlan
+from stream.publishing import Message
 from stream.reading.eventtime import BAD, milliseconds
 from stream.reading.frontier import JUMP_MS
 from stream.tap import Fed, Tap

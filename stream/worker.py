@@ -18,7 +18,6 @@ from aiokafka.errors import KafkaError
 from stream.clock import Clocks
 from stream.codec import UnknownFormatError, pack
 from stream.exits import BUG, GONE, TRY_AGAIN, UNAVAILABLE
-from stream.host import latest_positions
 from stream.hosting import JudgeHost
 from stream.judging.alerts import VERSION
 from stream.kafka.cluster import ClusterError, require, require_ours
@@ -31,6 +30,7 @@ from stream.kafka.transport import BrokerUnavailable, make_app, reach
 from stream.layout import Layout, layout_zero
 from stream.ledger import adopt_header
 from stream.plan import Plan
+from stream.publishing import latest_positions
 from stream.serving.exposition import Registry
 from stream.serving.gauges import attach
 from stream.serving.metrics import LOOP_BLOCKED

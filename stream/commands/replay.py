@@ -19,9 +19,9 @@ from stream.config.compile import compile_plan
 from stream.config.errors import suggestion
 from stream.config.settings import Settings
 from stream.exits import DATA, NO_INPUT, OK, USAGE, Refusal
-from stream.host import Message
 from stream.judging.alerts import AlertRecord, to_line
 from stream.plan import Plan
+from stream.publishing import Message
 from stream.replay import BadLineError, Replay
 
 STEPS = 10

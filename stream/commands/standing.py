@@ -9,12 +9,12 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.codec import FormatError, UnknownFormatError, unpack
 from stream.exits import BUG
-from stream.host import latest_checkpoint
 from stream.judge import Judge
 from stream.kafka.cluster import ClusterError, denied, unreachable
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store
 from stream.kafka.tail import Tail, TruncatedError
+from stream.publishing import latest_checkpoint
 
 
 async def judge(brokers: str, app: str) -> Judge | None:

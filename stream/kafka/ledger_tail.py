@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from stream.codec import FormatError, UnknownFormatError, read_header
-from stream.host import Positions
 from stream.kafka.tail import Tail, TruncatedError
 from stream.ledger import Fold
+from stream.publishing import Positions
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import pytest
 from stream.config.compile import compile_plan
 from stream.config.settings import load
 from stream.demo.broker import EmbeddedBroker
-from stream.host import Message
+from stream.publishing import Message
 from stream.replay import Replay
 from tests.brokers.admin import Row, produce
 from tests.brokers.kafka import Kafka

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.codec import FormatError, pack, unpack
-from stream.host import Message
 from stream.judging.news import News
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
+from stream.publishing import Message
 from stream.replay import Replay
 
 BEGIN = 1_700_000_000_000 // 60_000 * 60_000

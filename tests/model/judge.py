@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from stream.host import Message, Send, latest_checkpoint, latest_positions
 from stream.ledger import Fold
+from stream.publishing import Message, Send, latest_checkpoint, latest_positions
 from tests.model.tap import STREAM
 from tests.model.world import PANE, World
 
@@ -62,7 +62,7 @@ def _message(offset: int, topic: str, key: str, value: str) -> Message:
 
 
 class Lane:
-    """One generator of `stream.host.Host` on its way: the present step is repeated until it is acknowledged."""
+    """One generator of `stream.publishing.Host` on its way: the present step is repeated until it is acknowledged."""
 
     def __init__(self) -> None:
         self._steps: Iterator[Send] = iter(())

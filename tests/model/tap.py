@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from stream.cursor import Start, start
-from stream.host import latest_positions
 from stream.ledger import Anchor, Frontier, Key, Position, adopt_header, entry_header, open_header
+from stream.publishing import latest_positions
 from tests.model.world import PANE, Record, World, advance
 
 STREAM = "s"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stream.cursor import Cursor
-from stream.host import Host, Message, Send, Ticker
 from stream.ledger import Fold, Position
+from stream.publishing import Host, Message, Send, Ticker
 from tests.model.tap import Tap
 
 

@@ -1,7 +1,7 @@
 """A modelled Kafka: input partitions that can lose and change their records, and our topics behind a bad network.
 
 Nothing here imitates a broker's code. It allows what a broker and a network allow, so that the protocol's own classes
-(`stream.ledger`, `stream.cursor`, `stream.host`) meet it in every order.
+(`stream.ledger`, `stream.cursor`, `stream.publishing`) meet it in every order.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stream.host import Message
 from stream.ledger import Anchor, Fold, Frontier, Key, adopt_header
+from stream.publishing import Message
 
 if TYPE_CHECKING:
     from tests.model.judge import JudgeHost

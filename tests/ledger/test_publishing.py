@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from stream.host import CHUNK_BYTES, Host, Message, Send, Ticker, latest_checkpoint, latest_positions
 from stream.ledger import MAX_TICK_MS, Fold
+from stream.publishing import CHUNK_BYTES, Host, Message, Send, Ticker, latest_checkpoint, latest_positions
 
 
 def message(offset: int, topic: str) -> Message:
