@@ -237,7 +237,7 @@ def entry_header(
 
 
 def tick_header(n: int, elapsed_ms: int, wall_ms: int, writer: str = "", clipped_ms: int = 0) -> dict[str, Any]:
-    """Return the header of a tick. Live ticks come from `stream.publishing.Ticker`, which clips; a replay states its own length."""
+    """Return the header of a tick. Live ticks come from `stream.publishing.Ticker`, which clips; a replay states its length."""
     return {"kind": "tick", "n": n, "elapsed": elapsed_ms, "wall": wall_ms, "writer": writer, "clipped": clipped_ms}
 
 

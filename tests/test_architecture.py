@@ -14,7 +14,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 
 DETECTORS_MAY = {"numpy", "scipy", "river"}
 NEVER_IN_DETECTORS = {"asyncio", "time", "logging", "os", "random", "threading", "socket", "subprocess", "secrets"}
-TOP = ("batch", "codec", "counts", "cursor", "host", "judge", "layout", "learn", "ledger", "panes", "plan", "tap")
+TOP = ("batch", "codec", "counts", "cursor", "publishing", "judge", "layout", "learn", "ledger", "panes", "plan", "tap")
 PURE = [
     *(f"stream/{name}.py" for name in TOP),
     *(name for name in NAMES if name.startswith(("stream/judging/", "stream/reading/"))),
