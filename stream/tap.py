@@ -17,7 +17,8 @@ from stream.cursor import Cursor
 from stream.layout import Layout
 from stream.ledger import Anchor, Key, Position, entry_header
 from stream.reading.columns import Records
-from stream.reading.records import DECODERS, Row
+from stream.reading.decoders import DECODERS
+from stream.reading.records import Row
 from stream.reading.sorting import Sorted
 from stream.reading.tally import Tally
 
@@ -55,6 +56,7 @@ class Tap:
         self._hash_key = hash_key
         self._anchor: Anchor | None = None
         self._next_layout: Layout | None = None
+        self._decoders = {format: decoder() for format, decoder in DECODERS.items()}
         self._decoded: tuple[RecordBatch, dict[str, list[Row]]] | None = None
         self._tallies: list[Tally] = []
         self._frontiers = dict(position.frontier)
@@ -161,7 +163,7 @@ class Tap:
         for tally in self._tallies:
             format = tally.plan.format
             if format not in decoded:
-                decoded[format] = DECODERS[format](batch.values)
+                decoded[format] = self._decoders[format](batch.values)
             if format not in records:
                 records[format] = Records(
                     decoded[format][part],

@@ -16,8 +16,8 @@ from stream.commands.understanding import Seen, Understood, sources
 from stream.config.errors import suggestion
 from stream.layout import OTHER
 from stream.plan import Field, StreamPlan
-from stream.reading.columns import ABSENT
 from stream.reading.eventtime import BAD, milliseconds
+from stream.reading.records import ABSENT
 
 UNITS = ("rfc3339", "s", "ms", "us", "ns")
 FAR_MS = 86_400_000

@@ -14,7 +14,7 @@ from stream.commands.doubts import type_of
 from stream.commands.showing import aligned, duration, visible
 from stream.commands.understanding import Seen, Understood
 from stream.plan import StreamPlan
-from stream.reading.columns import ABSENT
+from stream.reading.records import ABSENT
 
 SHOWN = 3
 MAX_FIELDS = 40

@@ -15,8 +15,8 @@ from stream.batch import RecordBatch
 from stream.layout import Layout
 from stream.plan import StreamPlan
 from stream.reading.columns import Records
+from stream.reading.decoders import DECODERS
 from stream.reading.eventtime import BAD
-from stream.reading.records import DECODERS
 from stream.reading.sorting import Sorted, Sorter
 
 DECODED = ("counted", "late", "bad_time", "future")
@@ -70,7 +70,7 @@ def understand(batches: Sequence[RecordBatch], layout: Layout, plan: StreamPlan,
     result = Understood(plan)
     sorter = Sorter(layout, plan)
     for batch in batches:
-        rows = DECODERS[plan.format](batch.values)
+        rows = DECODERS[plan.format]()(batch.values)
         chunk = Records(rows, batch.offsets, batch.timestamps, batch.keys, batch.headers)
         decoded = chunk.take([i for i, row in enumerate(rows) if type(row) is dict])
         result.paths.update(_paths(decoded))

@@ -1,35 +1,29 @@
 """Columns of a chunk: the values of one source over many records.
 
-Almost always all records of a chunk have the same keys in the same order. Then one comparison of key tuples per record
-buys everything else: the columns are the transposed values, no key is looked up, and the fields that nobody listed are
-found by looking at one tuple. Any other chunk is read key by key.
+Almost always a chunk was decoded to slots (`stream.reading.decoders`). Then the columns are the transposed rows, no key is
+looked up, and the fields that nobody listed are found by looking at the names of the slots. Records that were decoded to
+dicts are read key by key.
 
 Sources: ``key``, ``header:name``, or a path ``a.b.c``. A key that itself contains dots wins over nested objects.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
+
+import msgspec
 
 from stream.batch import Headers
 from stream.counts import MAX_NAMES, trim_names
 from stream.layout import OTHER
-from stream.reading.records import printable
+from stream.reading.records import ABSENT, Absent, printable
 
 Column = Sequence[Any]
 MAX_NESTING = 4
-_NESTED = {dict, list}
-
-
-class Absent:
-    """The type of `ABSENT`, which stands for a key that is not there: not the same as null."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT = Absent()
+_SCALARS = {int, float, str, bool, type(None)}
+_NOT_OBJECTS = {*_SCALARS, list, Absent}
 
 
 class Records:
@@ -89,15 +83,30 @@ class Records:
 
 
 class Table:
-    """Objects, and their columns by path."""
+    """Objects, and their columns by path. Each is a dict, or of the one `msgspec.Struct` that the chunk was decoded to.
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    Attributes:
+        names: keys of the columns: those of the struct; none if every object is a dict.
+    """
+
+    def __init__(self, rows: list[Any]) -> None:
         self.rows = rows
-        self._columns: dict[str, Column] | None = None
+        kinds: set[Any] = set(map(type, rows))
+        self._dicts = [(i, row) for i, row in enumerate(rows) if type(row) is dict] if dict in kinds else []
+        self.names: tuple[str, ...] = ()
+        self._columns: dict[str, Column] = {}
+        for struct in kinds - {dict}:
+            self.names = struct.__struct_encode_fields__
+            self._columns = dict(zip(self.names, zip(*self._tuples(), strict=True), strict=True))
         self._below: dict[str, Table] = {}
-        shape = tuple(rows[0]) if rows else ()
-        self.uniform = all(map(shape.__eq__, map(tuple, rows)))
-        self.shape = shape
+
+    def _tuples(self) -> Iterable[tuple[Any, ...]]:
+        if not self._dicts:
+            return map(msgspec.structs.astuple, self.rows)
+        return (
+            tuple(row.get(name, ABSENT) for name in self.names) if type(row) is dict else msgspec.structs.astuple(row)
+            for row in self.rows
+        )
 
     def column(self, path: str) -> Column:
         plain = self._plain(path)
@@ -110,16 +119,17 @@ class Table:
     def _nested(self, key: str) -> Table:
         table = self._below.get(key)
         if table is None:
-            table = self._below[key] = Table([value if type(value) is dict else {} for value in self._plain(key)])
+            inner = [value if isinstance(value, dict | msgspec.Struct) else {} for value in self._plain(key)]
+            table = self._below[key] = Table(inner)
         return table
 
     def _plain(self, key: str) -> Column:
-        if not self.uniform:
-            return [row.get(key, ABSENT) for row in self.rows]
-        if self._columns is None:
-            self._columns = dict(zip(self.shape, zip(*map(dict.values, self.rows), strict=True), strict=True))
         column = self._columns.get(key)
-        return [ABSENT] * len(self.rows) if column is None else column
+        if column is None:
+            column = [ABSENT] * len(self.rows)
+            for i, row in self._dicts:
+                column[i] = row.get(key, ABSENT)
+        return column
 
     def census(self, listed: Set[str]) -> dict[str, int]:
         """Return how often each scalar field occurs that is not listed; at most 64 names (`stream.counts.trim_names`).
@@ -128,7 +138,7 @@ class Table:
         source (control characters, too long, ``key``) are counted together under ``*``.
         """
         names: dict[str, int] = {}
-        for path, count in _leaves(self, listed, "", MAX_NESTING):
+        for path, count in self._leaves(listed, "", MAX_NESTING):
             name = path if _is_source(path) else OTHER
             names[name] = names.get(name, 0) + count
             if len(names) > 4 * MAX_NAMES:
@@ -136,36 +146,32 @@ class Table:
         trim_names(names)
         return names
 
-
-def _leaves(table: Table, listed: Set[str], prefix: str, depth: int) -> Iterator[tuple[str, int]]:
-    for keys, part in _unlisted(table, listed, prefix):
-        for key in keys:
-            column = part._plain(key)
-            types = set(map(type, column))
-            scalars = len(column) if types.isdisjoint(_NESTED) else sum(type(value) not in _NESTED for value in column)
+    def _leaves(self, listed: Set[str], prefix: str, depth: int) -> Iterator[tuple[str, int]]:
+        """Yield the scalars that are not listed: by column, and one by one where a dict has keys of its own."""
+        for key in self.names:
+            if prefix + key in listed:
+                continue
+            types = Counter(map(type, self._columns[key]))
+            scalars = sum(types[kind] for kind in _SCALARS)
             if scalars:
                 yield prefix + key, scalars
-            if dict in types and depth > 1 and "." not in key:
-                yield from _leaves(part._nested(key), listed, f"{prefix}{key}.", depth - 1)
+            if types.keys() - _NOT_OBJECTS and depth > 1 and "." not in key:
+                yield from self._nested(key)._leaves(listed, f"{prefix}{key}.", depth - 1)
+        for _, row in self._dicts:
+            yield from _own_leaves(row, row.keys() - set(self.names), listed, prefix, depth)
 
 
-def _unlisted(table: Table, listed: Set[str], prefix: str) -> Iterator[tuple[Iterable[str], Table]]:
-    """Return the keys that are not listed, and the rows that have just these.
-
-    Rows are split by such keys, so that the work is bounded by the number of values, whatever the keys are.
-    """
-    if table.uniform:
-        yield [key for key in table.shape if prefix + key not in listed], table
-        return
-    every = set().union(*table.rows)
-    named = {key for key in every if prefix + key in listed}
-    if len(named) == len(every):
-        return
-    parts: dict[frozenset[str], list[dict[str, Any]]] = {}
-    for row in table.rows:
-        parts.setdefault(frozenset(row.keys() - named), []).append(row)
-    for keys, rows in parts.items():
-        yield keys, Table(rows)
+def _own_leaves(
+    row: dict[str, Any], keys: Set[str], listed: Set[str], prefix: str, depth: int
+) -> Iterator[tuple[str, int]]:
+    for key in keys:
+        if prefix + key in listed:
+            continue
+        value = row[key]
+        if type(value) in _SCALARS:
+            yield prefix + key, 1
+        elif type(value) is dict and depth > 1 and "." not in key:
+            yield from _own_leaves(value, value.keys(), listed, f"{prefix}{key}.", depth - 1)
 
 
 def _is_source(name: str) -> bool:

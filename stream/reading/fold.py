@@ -24,9 +24,9 @@ from stream import counts as c
 from stream.counts import FieldCounts
 from stream.layout import BINS, UNSEEN, Bins, Section
 from stream.plan import Field, StreamPlan
-from stream.reading.columns import ABSENT, Absent, Column, Records
+from stream.reading.columns import Column, Records
 from stream.reading.eventtime import BAD, milliseconds
-from stream.reading.records import printable
+from stream.reading.records import ABSENT, Absent, printable
 from stream.reading.sketch import Sketch
 
 _CODES: dict[type, int] = {
@@ -36,9 +36,9 @@ _CODES: dict[type, int] = {
     int: c.NUMBER,
     float: c.NUMBER,
     str: c.STRING,
-    dict: c.NESTED,
-    list: c.NESTED,
 }
+"""Values of any other type are objects and arrays: nested."""
+
 _NUMBERS = {int, float}
 _MISSING = {type(None), Absent}
 _EXPECTED = {"number": c.NUMBER, "code": c.NUMBER, "category": c.STRING, "bool": c.BOOL}
@@ -103,7 +103,7 @@ class SectionFold:
         stated = records.column(field.as_of)
         as_of = np.maximum(milliseconds(stated, self._unit), milliseconds(stated, "rfc3339"))
         old = np.flatnonzero((as_of != BAD) & (times - np.maximum(as_of, -(1 << 60)) > field.max_age_ms))
-        return [i for i in old.tolist() if _CODES[type(column[i])] in (c.BOOL, c.NUMBER, c.STRING)]
+        return [i for i in old.tolist() if _CODES.get(type(column[i])) in (c.BOOL, c.NUMBER, c.STRING)]
 
 
 class _FieldFold:
@@ -141,7 +141,7 @@ class _FieldFold:
             numbers = []
         else:
             for kind, n in Counter(map(type, present)).items():
-                row[_CODES[kind]] += n
+                row[_CODES.get(kind, c.NESTED)] += n
             numbers = [value for value in present if type(value) in _NUMBERS]
             strings = [value for value in present if type(value) is str]
         if self._identifies:
@@ -160,7 +160,7 @@ class _FieldFold:
         return [next(i for i, value in enumerate(column) if self._is_bad(value))] if bad else []
 
     def _is_bad(self, value: Any) -> bool:
-        code = _CODES[type(value)]
+        code = _CODES.get(type(value), c.NESTED)
         if code == c.NUMBER:
             low, high = self.field.range or (-math.inf, math.inf)
             if not (math.isfinite(value) and low <= value <= high):

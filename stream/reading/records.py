@@ -1,4 +1,4 @@
-"""From the bytes of records to Python objects: one function per format, behind one table, `DECODERS`.
+"""From the bytes of JSON records to Python objects, whatever they hold. `stream.reading.decoders` reads what is usual faster.
 
 Nothing that a record contains may raise, and one bad record must not cost its neighbours: a decoder answers for every
 value with the object it holds, or with a named reason. The fast path decodes a whole chunk in one ``map``; only when
@@ -11,13 +11,23 @@ exactly when a feature breaks, so what orjson refuses is parsed again by the sta
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 
-Row = dict[str, Any] | str | None
+Row = dict[str, Any] | msgspec.Struct | str | None
 """A decoded object, the reason why there is none, or None for a tombstone (a record without a value)."""
+
+
+class Absent:
+    """The type of `ABSENT`, which stands for a key that is not there: not the same as null."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -66,9 +76,6 @@ def _all_plain(rows: list[Any], values: list[bytes]) -> bool:
     whole = b"".join(values)
     flat = whole.count(b"{") == len(rows) and b"[" not in whole
     return flat and set(map(type, rows)) == {dict} and max(map(len, rows)) <= MAX_KEYS
-
-
-DECODERS: dict[str, Callable[[list[bytes | None]], list[Row]]] = {"json": decode_json}
 
 
 def printable(text: str) -> str:

@@ -70,8 +70,11 @@ class Sorter:
             state: frontier and candidate before them.
             now_ms: wall clock. It decides about ``future`` only.
         """
-        at: Sequence[int] = [i for i, row in enumerate(chunk.rows) if type(row) is dict]
-        refused = [(i, row) for i, row in enumerate(chunk.rows) if type(row) is str] if len(at) < len(chunk) else []
+        at: Sequence[int] = range(len(chunk))
+        refused: list[tuple[int, str]] = []
+        if not {str, type(None)}.isdisjoint(map(type, chunk.rows)):
+            at = [i for i, row in enumerate(chunk.rows) if row is not None and type(row) is not str]
+            refused = [(i, row) for i, row in enumerate(chunk.rows) if type(row) is str]
         tombstones = len(chunk) - len(at) - len(refused)
         records = chunk.take(at)
         for source, wanted in self._plan.where:

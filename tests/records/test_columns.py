@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream.batch import Headers
 from stream.counts import MAX_NAMES, trim_names
-from stream.reading.columns import ABSENT, Records, Table
+from stream.reading.columns import Records, Table
+from stream.reading.records import ABSENT
 
 keys = st.sampled_from(["a", "b", "a.b", "c", "key", "x\n"])
 values = st.recursive(

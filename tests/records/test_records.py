@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.reading import records
-from stream.reading.records import DECODERS, MAX_BYTES, MAX_DEPTH, MAX_KEYS, REASONS, decode_json, printable
+from stream.reading.records import MAX_BYTES, MAX_DEPTH, MAX_KEYS, REASONS, decode_json, printable
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -127,7 +127,3 @@ def test_a_printable_name_can_be_stored_and_shown(text: str) -> None:
     assert name.isprintable()
     assert name.encode().decode() == name
     assert printable(name) == name
-
-
-def test_formats_are_one_table() -> None:
-    assert DECODERS["json"] is decode_json
