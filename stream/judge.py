@@ -170,6 +170,7 @@ class Judge:
                 fresh.set_reference(self.reference.get(item.name))
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
+                    fresh.pulse.inherit(known.pulse)
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return

@@ -16,8 +16,6 @@ from stream.judging.findings import Finding
 from stream.ledger import HEARTBEAT_MS, Fold, Position
 from stream.plan import StreamPlan
 
-SEEN_MS = 7 * 86_400_000
-
 
 class Pulse:
     """Attributes: silent_ms: ledger time without a record of the stream, as far as the monitor could know. blind: it cannot
@@ -32,6 +30,14 @@ class Pulse:
         self.silent_ms = 0
         self.stirred = False
         self.blind = True
+
+    def inherit(self, other: Pulse) -> None:
+        """Go on where another configuration of the same stream stood, or every edit of the file would cost it its week.
+
+        Of other records, or of times read elsewhere, nothing that was learned holds.
+        """
+        if _beat(self.plan) == _beat(other.plan):
+            self.restore(other.state())
 
     def tick(self, fold: Fold, elapsed_ms: int, history: bool) -> list[tuple[str, Finding | None]]:
         """Fold one accepted tick; return (check, finding or None) for every check that could be judged.
@@ -59,12 +65,13 @@ class Pulse:
         return judged
 
     def _silent(self, fold: Fold, frontier: int) -> Finding | None:
-        learned = self.plan.silence_ms is None and fold.time_ms < SEEN_MS
         self.silence.update(np.array([float(self.silent_ms)]), np.array([1]), fold.time_ms)
         if not self.silence.drift_detected[0]:
             return None
-        extra = "; the limit is a default until 7 days have been seen" if learned else ""
-        severity = "ticket" if learned else self.severity
+        # The stream's own days, not those of the ledger: a stream that was added today has no week behind it.
+        young = self.plan.silence_ms is None and not self.silence.week_seen[0]
+        extra = ", learned from less than 7 days of this stream" if young else ""
+        severity = "ticket" if young else self.severity
         return self._finding("volume", "silent", self.silence, frontier, severity, extra, ("freshness", "missing"))
 
     def _stale(self, fold: Fold, frontier: int) -> Finding | None:
@@ -115,6 +122,10 @@ class Pulse:
         self.silence.restore(tree["silence"])
         self.freshness.restore(tree["freshness"])
         self.silent_ms, self.stirred, self.blind = tree["silent_ms"], tree["stirred"], tree["blind"]
+
+
+def _beat(plan: StreamPlan) -> tuple[object, ...]:
+    return plan.topic, plan.where, plan.time, plan.time_unit
 
 
 def _at_end(position: Position, time_ms: int) -> bool:
