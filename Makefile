@@ -10,13 +10,20 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv (uv where it is on the PATH, else plain pip)
+	@echo "ready; this makes streamgauge a command of your shell:  . .venv/bin/activate"
 
+# Quiet only where it is quick: pip takes up to two minutes, and its own lines say that it is alive. A .venv without pip is what
+# python3 leaves behind where the package python3-venv is missing, so that one is made again.
 $(READY): pyproject.toml uv.lock
 	@if command -v uv >/dev/null 2>&1; then \
+		echo "installing into .venv with uv"; \
 		uv sync --quiet --frozen --extra dev --extra demo; \
 	else \
-		test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
-		$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'; \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+			{ echo "Python 3.11 or later is needed; name one:  make setup PYTHON=python3.12"; exit 1; }; \
+		echo "installing into .venv with pip: up to two minutes (seconds where uv is on the PATH)"; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || exit 1; \
+		$(BIN)/python -m pip install --editable '.[dev,demo]'; \
 	fi
 	@touch $@
 
