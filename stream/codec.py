@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 
 MAGIC = b"SGA"
-FORMAT = 1
+FORMAT = 2
 _PREFIX = struct.Struct("<3sBII")
 _MAX_BODY = 256 << 20
 ARRAY = "$a"

@@ -1,6 +1,9 @@
 """Counts: what a tap adds up and the ledger carries. Integers, minima and maxima only, so any grouping of records gives
 the same numbers to the bit, and merging is addition.
 
+No number of a record stands here (P14): the smallest and the largest of a pane would be just that. Whether a field is
+constant is told by a keyed hash instead, see `FieldCounts.only`.
+
 `FieldCounts` belongs to one (stream, pane, group), a group being (model version, producer). `StreamCounts` is everything
 one ledger entry says about one stream. Event times are milliseconds since 1970 UTC; a pane is named by the index
 ``event time // pane length``.
@@ -23,6 +26,8 @@ TYPES = ("absent", "null", "bool", "number", "string", "nested", "nonfinite")
 """JSON types of a value, in the order of `FieldCounts.types`: a missing key, null, ``true``, ``12``, ``"12"`` all differ."""
 
 NO_EXAMPLE = np.iinfo(np.int64).max
+NO_NUMBER, VARIED = 0, 1
+"""Marks in `FieldCounts.only`: no number yet; at least two different ones."""
 MAX_REFERENCES = 8
 MAX_NAMES = 64
 
@@ -51,7 +56,7 @@ class FieldCounts:
     Attributes:
         types: int64[F, 7], values by JSON type (`TYPES`).
         outside: int64[F], numbers outside the stated range. stale: int64[F], values older than ``max_age``.
-        low, high: float64[F], smallest and largest finite number (inf, -inf where there is none).
+        only: int64[F], keyed hash of the number while all finite numbers are equal (`NO_NUMBER`, `VARIED` otherwise).
         bins: int64[F, 36], finite values of the field's kind by bin.
         example: int64[F], coordinates of one record whose value is missing, of a wrong type, non-finite, outside or stale.
     """
@@ -60,8 +65,7 @@ class FieldCounts:
     types: NDArray[np.int64]
     outside: NDArray[np.int64]
     stale: NDArray[np.int64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    only: NDArray[np.int64]
     bins: NDArray[np.int64]
     example: NDArray[np.int64]
 
@@ -72,8 +76,7 @@ class FieldCounts:
             types=np.zeros((fields, len(TYPES)), np.int64),
             outside=np.zeros(fields, np.int64),
             stale=np.zeros(fields, np.int64),
-            low=np.full(fields, np.inf),
-            high=np.full(fields, -np.inf),
+            only=np.full(fields, NO_NUMBER, np.int64),
             bins=np.zeros((fields, BINS), np.int64),
             example=np.full(fields, NO_EXAMPLE),
         )
@@ -84,8 +87,7 @@ class FieldCounts:
         self.types += other.types
         self.outside += other.outside
         self.stale += other.stale
-        np.minimum(self.low, other.low, out=self.low)
-        np.maximum(self.high, other.high, out=self.high)
+        self.only = _only(self.only, other.only)
         self.bins += other.bins
         np.minimum(self.example, other.example, out=self.example)
 
@@ -103,7 +105,17 @@ class FieldCounts:
         return FieldCounts(tree["records"], *(tree[name].copy() for name in _ARRAYS))
 
 
-_ARRAYS = ("types", "outside", "stale", "low", "high", "bins", "example")
+_ARRAYS = ("types", "outside", "stale", "only", "bins", "example")
+
+
+def _only(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what is equal in both; what only one of them has stays, and what differs has varied.
+
+    >>> _only(np.array([0, 0, 77, 77, 77, 1]), np.array([0, 77, 0, 77, 78, 77])).tolist()
+    [0, 77, 77, 77, 1, 1]
+    """
+    differs = np.where(ours == NO_NUMBER, theirs, VARIED)
+    return np.where((ours == theirs) | (theirs == NO_NUMBER), ours, differs)
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ Bins (36 per field):
 
 * numeric: 35 edges (fewer where they coincide); bin 0 lies below the reference minimum, the last one above its maximum;
 * category: 24 top values, 7 hash buckets for the other known ones, 1 never seen in the reference, 4 spare;
+* code (numbers that are categories): as category, its top values in the order of the numbers;
 * bool: false, true.
 """
 
@@ -42,10 +43,10 @@ class Bins:
 
     Attributes:
         kind: ``number``, ``code`` (numbers that are categories), ``category`` (strings) or ``bool``.
-        edges: float64, ascending. ``number``: the bin edges. ``code``: the known values.
-        known: int64, ascending: keyed hashes of the known category values (``category`` only).
-        bin: int64, the bin of each entry of ``known`` (or of ``edges`` for a code).
-        names: value shown for a bin, where the field says ``show``; otherwise empty.
+        edges: float64, ascending: the bin edges (``number`` only).
+        known: int64, ascending: keyed hashes of the known values (``category`` and ``code``).
+        bin: int64, the bin of each entry of ``known``.
+        names: what may be said of the values of a bin: empty unless the field says ``show``; a code's rounded number.
     """
 
     kind: str

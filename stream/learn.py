@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from detectors.histogram import distance, distance_sd, location, smoothed
 from stream.codec import pack, unpack
-from stream.layout import BINS, BUCKETS, TOP, UNSEEN, Bins, Section
+from stream.layout import BINS, BUCKETS, TOP, Bins, Section
 from stream.plan import Field
 from stream.reading.sketch import Sketch
+from stream.reading.tables import EXACT
 
 MIN_RECORDS = 10_000
 MIN_RECORDS_OF_A_DAY = 500
 MIN_PANES = 200
 MIN_VALUES = 10_000
 MIN_N = 30
-MAX_CODES = 24
 MIN_SHARE = 0.001
 """Floor of a reference share: one value in a bin that was empty must count, but not more than a thousandfold."""
 EDGES = BINS - 1
@@ -53,7 +53,7 @@ def learn_section(section: Section, sketch: Sketch) -> Section:
 
 def _bins(field: Field, row: int, sketch: Sketch) -> Bins | None:
     values, counts = sketch.numbers(row)
-    hashes, strings, saturated = sketch.strings(row)
+    _, strings, saturated = sketch.strings(row)
     false, true = sketch.bools(row)
     amount = {"number": int(counts.sum()), "category": int(strings.sum()), "bool": false + true}
     kind = field.kind or max(amount, key=lambda name: amount[name])
@@ -64,9 +64,9 @@ def _bins(field: Field, row: int, sketch: Sketch) -> Bins | None:
     if kind == "bool":
         return Bins("bool", _floats(), _ints(), _ints())
     if kind == "category" and not (field.kind is None and saturated):
-        return _categories(field, row, sketch, hashes, strings)
+        return _categories(field, row, sketch)
     if kind == "code" or (kind == "number" and field.kind is None and field.range is None and _are_codes(sketch, row)):
-        return Bins("code", values[:MAX_CODES], _ints(), np.arange(min(len(values), MAX_CODES)))
+        return _codes(field, row, sketch)
     return Bins("number", numeric_edges(values, counts), _ints(), _ints()) if kind == "number" else None
 
 
@@ -76,8 +76,7 @@ def _are_codes(sketch: Sketch, row: int) -> bool:
     Codes with many values (postal codes, merchant numbers) stay numeric on purpose: equal-mass bins over them still see
     the mix change, and a table of thousands would not be bounded. Sent as strings they are categories.
     """
-    values, _ = sketch.numbers(row)
-    return sketch.integers(row) and len(values) <= MAX_CODES
+    return not sketch.codes(row)[-1]
 
 
 def numeric_edges(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -101,19 +100,41 @@ def numeric_edges(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDA
     return edges
 
 
-def _categories(field: Field, row: int, sketch: Sketch, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> Bins:
+def _categories(field: Field, row: int, sketch: Sketch) -> Bins:
+    hashes, counts, _ = sketch.strings(row)
     order = np.lexsort((hashes, -counts))
+    shown = sketch.shown(row)
+    names = [shown.get(key, "") for key in hashes[order[:TOP]].tolist()]
+    return _known("category", hashes, order, names)
+
+
+def _codes(field: Field, row: int, sketch: Sketch) -> Bins:
+    """Codes are categories whose top values stand in the order of their numbers, so that a level can be told (`location`)."""
+    hashes, counts, numbers, _ = sketch.codes(row)
+    order = np.lexsort((hashes, -counts))
+    top = order[:TOP]
+    order[:TOP] = top[np.lexsort((hashes[top], numbers[top]))]
+    names = [_name(number, field.show) for number in numbers[order[:TOP]].tolist()]
+    return _known("code", hashes, order, names)
+
+
+def _known(kind: str, hashes: NDArray[np.int64], order: NDArray[np.int64], names: list[str]) -> Bins:
+    """Return bins for known values: the first in ``order`` get one each, the rest share the buckets."""
     bin = np.empty(len(hashes), np.int64)
     bin[order[:TOP]] = np.arange(min(TOP, len(hashes)))
     rest = order[TOP:]
     bin[rest] = TOP + hashes[rest] % BUCKETS
-    names = [""] * BINS
-    if field.show:
-        shown = sketch.shown(row)
-        for place, at in enumerate(order[:TOP]):
-            names[place] = shown.get(int(hashes[at]), "")
-        names[UNSEEN] = "never seen before"
-    return Bins("category", _floats(), hashes, bin, tuple(names))
+    return Bins(kind, _floats(), hashes, bin, (*names, *[""] * (BINS - len(names))))
+
+
+def _name(number: float, exact: bool) -> str:
+    """Return what may be said of a code.
+
+    >>> _name(3.0, False), _name(10000.0, False), _name(10001.0, True)
+    ('3', 'about 10000', '10001')
+    """
+    text = f"{number:.15g}"
+    return text if exact or (number.is_integer() and abs(number) <= EXACT) else f"about {text}"
 
 
 def learn_reference(fields: tuple[str, ...], panes: NDArray[np.int64]) -> dict[str, Any]:

@@ -25,14 +25,16 @@ def moved(bins: Bins, counts: NDArray[np.int64], shares: NDArray[np.float64]) ->
 
 
 def label(bins: Bins, bin: int) -> str:
-    """Return a bin in words; category values only where the field says ``show``."""
+    """Return a bin in words; category values only where the field says ``show``, codes rounded where it does not."""
     if bins.kind == "bool":
         return ("false", "true")[min(bin, 1)]
-    if bins.kind == "category":
+    if bins.kind in ("category", "code"):
+        if bin == UNSEEN:
+            return "values never seen before"
         shown = bins.names[bin] if bin < len(bins.names) else ""
-        return shown or ("values never seen before" if bin == UNSEEN else f"category {bin + 1}")
-    if bins.kind == "code":
-        return f"{bins.edges[bin]:g}" if bin < len(bins.edges) else "values never seen before"
+        if bins.names.count(shown) == 1:
+            return shown
+        return f"{bins.kind} {bin + 1}" + (f" ({shown})" if shown else "")  # two codes may be about 10000
     low = f"{bins.edges[bin - 1]:.4g}" if bin > 0 else ""
     high = f"{bins.edges[bin]:.4g}" if bin < len(bins.edges) else ""
     if low and high:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import Constant, Detector, Missing, OutOfRange, Removed, Retyped, Stale, Stuck
-from stream.counts import ABSENT, NONFINITE, NULL, NUMBER, FieldCounts
+from stream.counts import ABSENT, NO_NUMBER, NONFINITE, NULL, NUMBER, VARIED, FieldCounts
 from stream.layout import BINS
+
+MAX_LUCK = 1e-4
+"""Probability that a healthy pane equals the one before, from which on equal panes are no sign of anything."""
 
 Inputs = tuple[NDArray[np.float64], NDArray[np.int64]]
 """(x[F], n[F]) of a detector."""
@@ -50,11 +53,16 @@ class View:
         return np.where(self.expected < 0, 0, self.present - right)
 
     def summary(self) -> NDArray[np.float64]:
-        """Return one number per field that repeats exactly only if low, high, types and bins all do."""
-        low, high = (np.where(np.isfinite(edge), edge, 0.0) for edge in (self.counts.low, self.counts.high))
+        """Return one number per field that repeats exactly only if types and bins do; NaN where that would prove nothing.
+
+        Two Poisson counts of mean c are equal with probability 1/sqrt(4 pi c), about; given their sum, so are all bins of
+        two healthy panes with the product of these times sqrt(4 pi n). Few or crowded bins repeat by chance.
+        """
+        n = self.bins.sum(axis=1)
+        luck = np.exp((np.log1p(4 * np.pi * n) - np.log1p(4 * np.pi * self.bins).sum(axis=1)) / 2)
         weights = np.sqrt(np.arange(2.0, 2.0 + BINS))
         types = self.counts.types @ weights[: self.counts.types.shape[1]]
-        return np.asarray(low + np.pi * high + self.bins @ weights + types)
+        return np.where(luck < MAX_LUCK, self.bins @ weights + types, np.nan)
 
 
 def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
@@ -64,7 +72,8 @@ def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
 
 
 def _constant(view: View) -> Inputs:
-    return (view.counts.low == view.counts.high).astype(np.float64), view.of(NUMBER)
+    """A pane without a number is not constant, nor does it count: its n is 0."""
+    return np.isin(view.counts.only, (NO_NUMBER, VARIED), invert=True).astype(np.float64), view.of(NUMBER)
 
 
 FIELD_RULES: tuple[tuple[str, str, Callable[[int], Detector], Callable[[View], Inputs]], ...] = (

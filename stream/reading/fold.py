@@ -5,7 +5,7 @@ an error. So the set of Python types in a column decides first: what is missing 
 goes on whole; only a really mixed one is split value by value.
 
 Numbers are sorted instead of binned one by one: the bins of all of them are then 35 look-ups of the edges in the sorted
-column (and minimum and maximum are its ends), four times faster than one look-up per value, with the same result.
+column (and it is constant if its ends are equal), four times faster than one look-up per value, with the same result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stream import counts as c
 from stream.counts import FieldCounts
@@ -50,12 +50,19 @@ def category_hash(text: str, key: bytes) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
+def number_hash(value: float, key: bytes) -> int:
+    """Return the keyed 64-bit hash of a number; 1, 1.0 and True are not told apart, nor 0.0 and -0.0."""
+    raw = struct.pack("<d", value + 0.0)
+    digest = hashlib.blake2b(raw, digest_size=8, key=key, person=b"number").digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
 class SectionFold:
     """Counts the fields of one section of a layout.
 
     Args:
         plan: the stream; its time unit is that of numeric ``as_of`` values.
-        key: secret key of the category hashes, at most 64 bytes.
+        key: secret key of the hashes, at most 64 bytes.
     """
 
     def __init__(self, plan: StreamPlan, section: Section, key: bytes) -> None:
@@ -145,7 +152,7 @@ class _FieldFold:
             numbers = [value for value in present if type(value) in _NUMBERS]
             strings = [value for value in present if type(value) is str]
         if self._identifies:
-            numbers = strings = []  # every value is new and none may leave the process: not even the smallest number
+            numbers = strings = []  # every value is new and none may leave the process: not even as a hash
         if numbers:
             self._count_numbers(numbers, total, sketch)
         if strings:
@@ -177,14 +184,13 @@ class _FieldFold:
             if len(values) == 0:
                 return
         n = len(values)
-        total.low[i] = values[0]
-        total.high[i] = values[-1]
+        total.only[i] = self._hashed(float(values[0])) if values[0] == values[-1] else c.VARIED
         if self.field.range is not None:
             low, high = self.field.range
             if values[0] < low or values[-1] > high:
                 total.outside[i] = values.searchsorted(low, "left") + n - values.searchsorted(high, "right")
         if sketch is not None:
-            sketch.add_numbers(i, values)
+            sketch.add_numbers(i, values, self._hashed)
         if self._bins is None:
             return
         if self._bins.kind == "number":
@@ -193,7 +199,12 @@ class _FieldFold:
             total.bins[i, : len(edges)] = values.searchsorted(edges, "left")
             total.bins[i, len(edges) :] = n
         elif self._bins.kind == "code":
-            total.bins[i] += _by_table(self._bins.edges, self._bins.bin, values, np.ones(n))
+            distinct, weights = np.unique(values, return_counts=True)
+            hashes = [self._hashed(value) for value in distinct.tolist()]
+            total.bins[i] += _by_table(self._bins, hashes, weights)
+
+    def _hashed(self, value: float) -> int:
+        return number_hash(value, self._key)
 
     def _count_strings(self, strings: Sequence[str], total: FieldCounts, sketch: Sketch | None) -> None:
         bins = self._bins if self._bins is not None and self._bins.kind == "category" else None
@@ -205,8 +216,7 @@ class _FieldFold:
             shown = {h: printable(text) for h, text in zip(hashes, distinct, strict=True)} if self.field.show else {}
             sketch.add_strings(self.i, dict(zip(hashes, distinct.values(), strict=True)), shown)
         if bins is not None:
-            weights = np.fromiter(distinct.values(), np.float64, len(distinct))
-            total.bins[self.i] += _by_table(bins.known, bins.bin, np.array(hashes, np.int64), weights)
+            total.bins[self.i] += _by_table(bins, hashes, list(distinct.values()))
 
     def _count_bools(self, column: Column, total: FieldCounts, sketch: Sketch | None) -> None:
         true = sum(value is True for value in column)
@@ -222,13 +232,12 @@ def _floats(numbers: Sequence[float]) -> NDArray[np.float64]:
     return np.frombuffer(struct.pack(f"{len(numbers)}d", *numbers), np.float64)
 
 
-def _by_table(
-    known: NDArray[Any], bin_of: NDArray[np.int64], values: NDArray[Any], weights: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Return the counts by bin of values that must be equal to one of ``known``; the others are `UNSEEN`."""
-    if len(known) == 0:
-        bins = np.full(len(values), UNSEEN)
+def _by_table(bins: Bins, hashes: list[int], counts: ArrayLike) -> NDArray[np.int64]:
+    """Return the counts by bin of values with these hashes; those that are not known are `UNSEEN`."""
+    found = np.array(hashes, np.int64)
+    if len(bins.known) == 0:
+        places = np.full(len(found), UNSEEN)
     else:
-        at = np.minimum(known.searchsorted(values), len(known) - 1)
-        bins = np.where(known[at] == values, bin_of[at], UNSEEN)
-    return np.bincount(bins, weights, BINS).astype(np.int64)
+        at = np.minimum(bins.known.searchsorted(found), len(bins.known) - 1)
+        places = np.where(bins.known[at] == found, bins.bin[at], UNSEEN)
+    return np.bincount(places, counts, BINS).astype(np.int64)

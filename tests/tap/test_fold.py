@@ -14,7 +14,7 @@ from stream.counts import FieldCounts
 from stream.layout import BINS, UNSEEN, Bins, Section
 from stream.plan import Field, StreamPlan
 from stream.reading.columns import Records
-from stream.reading.fold import SectionFold, category_hash
+from stream.reading.fold import SectionFold, category_hash, number_hash
 from stream.reading.sketch import Sketch
 
 KEY = b"k" * 16
@@ -22,9 +22,13 @@ PLAN = StreamPlan("m.features", "m", "features", "t")
 NONE = np.zeros(0, np.int64)
 EDGES = np.array([-1.0, 0.0, 0.5, 2.0])
 known = sorted((category_hash(text, KEY), bin_) for bin_, text in enumerate(["DE", "FR", "US"]))
+codes = sorted((number_hash(number, KEY), bin_) for bin_, number in enumerate([0.0, 1.0, 7.0]))
 FIELDS = (
     (Field("number", "v", range=(-1.0, 2.0)), Bins("number", EDGES, NONE, NONE)),
-    (Field("code", "v"), Bins("code", np.array([0.0, 1.0, 7.0]), NONE, np.array([0, 1, 2]))),
+    (
+        Field("code", "v"),
+        Bins("code", np.zeros(0), np.array([h for h, _ in codes]), np.array([b for _, b in codes])),
+    ),
     (
         Field("category", "v", kind="category", show=True),
         Bins("category", np.zeros(0), np.array([h for h, _ in known]), np.array([b for _, b in known])),
@@ -54,7 +58,7 @@ def bin_of(bins: Bins, value: Any, kind: int) -> int | None:
     if bins.kind == "number" and kind == c.NUMBER:
         return len([edge for edge in bins.edges.tolist() if edge <= value])
     if bins.kind == "code" and kind == c.NUMBER:
-        return {edge: int(place) for edge, place in zip(bins.edges, bins.bin, strict=True)}.get(float(value), UNSEEN)
+        return {0.0: 0, 1.0: 1, 7.0: 2}.get(float(value), UNSEEN)
     if bins.kind == "category" and kind == c.STRING:
         return {h: int(place) for h, place in known}.get(category_hash(value, KEY), UNSEEN)
     return int(value) if bins.kind == "bool" and kind == c.BOOL else None
@@ -64,6 +68,7 @@ def one_by_one(rows: list[dict[str, Any]], offsets: list[int], time: int) -> Fie
     total = FieldCounts.zero(len(FIELDS))
     total.records = len(rows)
     wanted = {"number": c.NUMBER, "code": c.NUMBER, "category": c.STRING, "bool": c.BOOL}
+    seen: list[set[float]] = [set() for _ in FIELDS]
     for i, (field, bins) in enumerate(FIELDS):
         for row, offset in zip(rows, offsets, strict=True):
             kind = type_of(row["v"]) if "v" in row else c.ABSENT
@@ -71,8 +76,8 @@ def one_by_one(rows: list[dict[str, Any]], offsets: list[int], time: int) -> Fie
             total.types[i, kind] += 1
             bad = kind not in (c.BOOL, c.NUMBER, c.STRING) or (bins is not None and kind != wanted[bins.kind])
             if kind == c.NUMBER:
-                total.low[i] = min(total.low[i], value)
-                total.high[i] = max(total.high[i], value)
+                seen[i].add(float(value))
+                total.only[i] = number_hash(float(value), KEY) if len(seen[i]) == 1 else c.VARIED
                 if field.range is not None and not field.range[0] <= value <= field.range[1]:
                     total.outside[i] += 1
                     bad = True
@@ -87,6 +92,11 @@ def one_by_one(rows: list[dict[str, Any]], offsets: list[int], time: int) -> Fie
             if bad:
                 total.example[i] = min(total.example[i], c.example(3, offset))
     return total
+
+
+def of(rows: list[dict[str, Any]]) -> Records:
+    n = len(rows)
+    return Records(list(rows), list(range(n)), [0] * n, [None] * n, [()] * n)
 
 
 def equal(ours: FieldCounts, theirs: FieldCounts) -> None:
@@ -125,14 +135,14 @@ def test_bins_reach_beyond_both_ends() -> None:
     edges = np.arange(35.0)
     section = Section(PLAN.name, (Field("v", "v"),), (Bins("number", edges, NONE, NONE),), True, (), (), 1)
     rows = [{"v": x} for x in (-5.0, 0.0, 0.5, 34.0, 99.0)]
-    records = Records(list(rows), [0, 1, 2, 3, 4], [0] * 5, [None] * 5, [()] * 5)
+    records = of(rows)
     got = SectionFold(PLAN, section, KEY).count(records, np.zeros(5, np.int64), np.zeros(1, np.int64), 0, None)
     assert {place: n for place, n in enumerate(got.bins[0].tolist()) if n} == {0: 1, 1: 2, BINS - 1: 2}
 
 
 def test_the_stated_range_includes_its_ends() -> None:
     rows = [{"v": x} for x in (-1.5, -1.0, 0.0, 2.0, 2.5)]
-    records = Records(list(rows), [0, 1, 2, 3, 4], [0] * 5, [None] * 5, [()] * 5)
+    records = of(rows)
     unknown = np.full(len(FIELDS), c.NO_EXAMPLE)
     got = SectionFold(PLAN, SECTION, KEY).count(records, np.zeros(5, np.int64), unknown, 0, None)
     assert got.outside[0] == 2
@@ -143,3 +153,36 @@ def test_the_hash_depends_on_the_key() -> None:
     assert category_hash("DE", KEY) == category_hash("DE", KEY)
     assert category_hash("DE", KEY) != category_hash("DE", b"other")
     assert -(2**63) <= category_hash("DE", KEY) < 2**63
+    assert number_hash(10001.0, KEY) != number_hash(10001.0, b"other")
+    assert number_hash(0.0, KEY) == number_hash(-0.0, KEY)
+
+
+def test_numbers_that_differ_in_the_last_bit_only_have_varied() -> None:
+    """300.1 and 300.2 are the same after rounding; the field is not constant."""
+    section = Section(PLAN.name, (Field("v", "v"),), (None,), True, (), (), 1)
+    fold = SectionFold(PLAN, section, KEY)
+    for values, constant in (([300.1, 300.1], True), ([300.1, math.nextafter(300.1, 301)], False)):
+        records = of([{"v": value} for value in values])
+        got = fold.count(records, np.zeros(2, np.int64), np.zeros(1, np.int64), 0, None)
+        assert (got.only[0] == number_hash(300.1, KEY)) == constant
+        assert (got.only[0] == c.VARIED) != constant
+
+
+@given(st.lists(st.lists(st.sampled_from([None, 300.1, 300.2, 7]), max_size=3), max_size=5))
+def test_whether_a_field_is_constant_does_not_depend_on_the_grouping(parts: list[list[float | None]]) -> None:
+    section = Section(PLAN.name, (Field("v", "v"),), (None,), True, (), (), 1)
+    fold = SectionFold(PLAN, section, KEY)
+
+    def count(values: list[float | None]) -> FieldCounts:
+        records = of([{"v": value} for value in values])
+        return fold.count(records, np.zeros(len(values), np.int64), np.zeros(1, np.int64), 0, None)
+
+    total = FieldCounts.zero(1)
+    for part in parts:
+        if part:
+            total.add(count(part))
+    whole = [value for part in parts for value in part]
+    distinct = set(whole) - {None}
+    assert total.only.tolist() == (count(whole) if whole else FieldCounts.zero(1)).only.tolist()
+    assert (total.only[0] == c.NO_NUMBER) == (len(distinct) == 0)
+    assert (total.only[0] == c.VARIED) == (len(distinct) > 1)

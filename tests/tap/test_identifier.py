@@ -13,7 +13,7 @@ from stream.reading.sketch import Sketch
 
 
 def test_an_id_is_counted_by_type_alone() -> None:
-    """Neither the sketch nor the minimum and maximum hold a value."""
+    """Neither the sketch nor the counts hold a value or its hash."""
     fields = (Field("id", "id", kind="id"),)
     plan = StreamPlan("m.predictions", "m", "predictions", "t", fields=fields)
     section = Section(plan.name, fields, (None,), False, (), (), 1)
@@ -22,5 +22,5 @@ def test_an_id_is_counted_by_type_alone() -> None:
     unknown = np.full(1, c.NO_EXAMPLE)
     got = SectionFold(plan, section, b"key").count(records, np.zeros(4, np.int64), unknown, 0, sketch)
     assert got.types[0].tolist() == [1, 1, 0, 1, 1, 0, 0]
-    assert (got.low[0], got.high[0], got.bins.sum()) == (np.inf, -np.inf, 0)
+    assert (got.only[0], got.bins.sum()) == (c.NO_NUMBER, 0)
     assert sketch.size == 0

@@ -11,20 +11,27 @@ from hypothesis import strategies as st
 
 from stream import codec
 from stream.plan import Field
-from stream.reading import sketch
+from stream.reading import tables
+from stream.reading.fold import number_hash
 from stream.reading.sketch import Sketch
 
-FIELDS = (Field("amount", "amount"), Field("country", "country", show=True))
+FIELDS = (Field("amount", "amount"), Field("country", "country", kind="category", show=True))
 finite = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6).map(float)
+finite = finite | st.sampled_from([10001.0, 10002.0, 3.0, 0.0, -0.0])
 parts = st.lists(
     st.tuples(st.lists(finite, max_size=40), st.lists(st.integers(-50, 50), max_size=40)),
     max_size=6,
 )
 
 
+def hashed(number: float) -> int:
+    return number_hash(number, b"key")
+
+
 def sketch_of(numbers: list[float], hashes: list[int]) -> Sketch:
     result = Sketch.empty(FIELDS)
-    result.add_numbers(0, np.array(numbers, np.float64))
+    for i in (0, 1):
+        result.add_numbers(i, np.array(numbers, np.float64), hashed)
     result.add_strings(1, Counter(hashes), {key: f"value {key}" for key in hashes})
     result.add_bools(1, len(numbers), len(hashes))
     return result
@@ -32,15 +39,15 @@ def sketch_of(numbers: list[float], hashes: list[int]) -> Sketch:
 
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sketch, "MAX_NUMBERS", 16)
-    monkeypatch.setattr(sketch, "MAX_STRINGS", 12)
+    monkeypatch.setattr(tables, "MAX_NUMBERS", 16)
+    monkeypatch.setattr(tables, "MAX_STRINGS", 12)
 
 
 @given(parts)
 def test_merging_parts_equals_sketching_the_whole(
     chunks: list[tuple[list[float], list[int]]],
 ) -> None:
-    """Tables overflow here (16 numbers, 12 strings), and parts travel through the codec as they do in an entry."""
+    """Tables overflow here (16 numbers, 12 hashes), and parts travel through the codec as they do in an entry."""
     merged = Sketch.empty(FIELDS)
     for numbers, hashes in chunks:
         _, body = codec.unpack(codec.pack({}, sketch_of(numbers, hashes).to_dict()))
@@ -50,30 +57,56 @@ def test_merging_parts_equals_sketching_the_whole(
         [h for _, hashes in chunks for h in hashes],
     )
     assert codec.digest(merged.to_dict()) == codec.digest(whole.to_dict())
-    assert len(merged.strings(1)[0]) <= 12
+    assert max(len(merged.strings(1)[0]), len(merged.codes(1)[0])) <= 12
     assert merged.n(0)[0] == sum(len(numbers) for numbers, _ in chunks)
 
 
-def test_whole_numbers_stay_exact_while_they_fit() -> None:
-    """Codes that differ in the last digit only must not become one value."""
-    table = sketch_of([10001.0, 10002.0, -70003.0, 0.0, -0.0], [])
+def test_numbers_are_rounded_and_codes_are_told_apart() -> None:
+    """Codes that differ in the last digit only must not become one value, and may not be read either."""
+    table = sketch_of([10001.0, 10002.0, 10002.0, -70003.0, 2047.0, 0.0, -0.0], [])
     values, counts = table.numbers(0)
-    assert values.tolist() == [-70003.0, 0.0, 10001.0, 10002.0]
-    assert counts.tolist() == [1, 2, 1, 1]
-    assert table.integers(0)
+    assert values.tolist() == [-69952.0, 0.0, 2047.0, 10000.0]
+    assert counts.tolist() == [1, 2, 1, 3]
+    hashes, counts, labels, saturated = table.codes(0)
+    exact = [-70003.0, 0.0, 2047.0, 10001.0, 10002.0]
+    assert not saturated
+    assert hashes.tolist() == sorted(map(hashed, exact))
+    assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == dict(
+        zip(map(hashed, exact), [1, 2, 1, 1, 2], strict=True)
+    )
+    assert sorted(labels.tolist()) == [-69952.0, 0.0, 2047.0, 10000.0, 10000.0]
+    assert sorted(table.codes(1)[2].tolist()) == exact, "this field says show"
+
+
+@pytest.mark.parametrize("values", [[0.5, 1.0], [float(i) for i in range(25)]])
+def test_a_fraction_or_more_than_24_numbers_are_no_codes(values: list[float]) -> None:
+    """Then nothing is hashed; of a declared category the 12 smallest hashes are kept (1024 outside this test)."""
+    asked: list[float] = []
+
+    def asking(number: float) -> int:
+        asked.append(number)
+        return hashed(number)
+
+    table = Sketch.empty(FIELDS[:1])
+    table.add_numbers(0, np.array(values), asking)
+    hashes, _, _, saturated = table.codes(0)
+    assert (len(hashes), saturated, asked) == (0, True, [])
+    kept = sketch_of(values, []).codes(1)[0].tolist()
+    assert kept == sorted(map(hashed, values))[:12]
 
 
 @given(st.lists(finite, min_size=1, max_size=16))
-def test_fractions_keep_ten_bits(values: list[float]) -> None:
-    """A rounded value lies towards zero, by less than a thousandth."""
-    table = sketch_of([*values, 0.5], [])
+def test_numbers_keep_ten_bits(values: list[float]) -> None:
+    """A rounded value lies towards zero, by less than a thousandth; whole numbers up to 2048 stay as they are."""
+    table = sketch_of(values, [])
     rounded, counts = table.numbers(0)
-    assert not table.integers(0)
-    exact = np.sort(np.array([*values, 0.5]))
+    exact = np.sort(np.array(values))
     got = np.repeat(rounded, counts)
     assert (np.abs(got) <= np.abs(exact)).all()
-    if table._numbers[0].bits == sketch.FRACTION_BITS:
-        assert (np.abs(exact - got) <= np.abs(exact) * 2.0**-10 + 5e-324 * 2**42).all()
+    assert (np.abs(exact - got) <= np.abs(exact) * 2.0**-10 + 5e-324 * 2**42).all()
+    assert (got == np.sort(tables.rounded(exact))).all()
+    small = (exact == np.rint(exact)) & (np.abs(exact) <= tables.EXACT)
+    assert (got[small] == exact[small]).all()
 
 
 def test_many_whole_numbers_lose_their_last_bits() -> None:
@@ -104,6 +137,7 @@ def test_merging_is_by_field_name() -> None:
     """Sections grow: a sketch of the old section still counts for the fields that both have."""
     longer = Sketch.empty((Field("new", "new"), *FIELDS))
     longer.merge(sketch_of([1.0], [7]))
+    assert longer.codes(1)[0].tolist() == [hashed(1.0)]
     assert longer.numbers(1)[0].tolist() == [1.0]
     assert longer.strings(2)[0].tolist() == [7]
     assert longer.n(0) == (0, 0, 0)
