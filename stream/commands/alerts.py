@@ -45,6 +45,8 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
                 _show(out, record, arguments)
     except TopicAuthorizationFailedError as error:
         raise denied(error) from None
+    except BrokenPipeError:  # whoever read our output has gone: stream.cli knows what to do
+        raise
     except (KafkaError, OSError) as error:
         raise unreachable(brokers, error) from None
     for record in sorted(newest.values(), key=_offset):

@@ -61,6 +61,15 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def number(count: int, noun: str) -> str:
+    """Return a count and what is counted, in the singular where it is one.
+
+    >>> number(1, "pane"), number(0, "pane"), number(12_345, "record")
+    ('1 pane', '0 panes', '12,345 records')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(ms: float) -> str:
     """Return a duration for people, in days where hours are too many to mean anything.
 
@@ -81,10 +90,13 @@ def event_line(event: dict[str, Any]) -> Text:
 
 
 def event_page(event: dict[str, Any]) -> Iterator[Text]:
-    """Yield the lines of what somebody reads at night: the summary, then the whole description."""
+    """Yield the lines of what somebody reads at night: the summary, the whole description, where to look, its name."""
     yield event_line(event)
     for line in event["annotations"]["description"].splitlines():
         yield Text(f"    {visible(line)}")
+    for command in event["evidence"]["kcat"]:
+        yield Text(f"    Look: {visible(command)}")
+    yield Text(f"    Incident: {event['incident']}")
 
 
 def _moment(rfc3339: str) -> str:

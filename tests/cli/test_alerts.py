@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,20 @@ def test_the_state_is_the_newest_by_ledger_offset(told: Configuration, streamgau
     assert "  resolved  page" in lines[0]
     assert "    What is at stake: the model fraud decides: hold a card payment for review." in out
     assert len([line for line in lines if not line.startswith("    ")]) == 1
+    assert lines[-2].startswith(f"    Look: kcat -C -b $BROKERS -t {told.features} -p 0 -o ")
+    assert re.fullmatch(r"    Incident: [0-9a-f]{16}-\d{13}", lines[-1])
+
+
+@pytest.mark.parametrize("how", [["--json"], ["--state"]], ids=str)
+def test_a_reader_that_goes_away_is_no_broker_that_is_down(told: Configuration, how: list[str]) -> None:
+    """A broken pipe is an OSError like a refused connection, but it is `head` that has read enough."""
+    read, write = os.pipe()
+    words = [sys.executable, "-m", "stream.cli", "alerts", str(told.file), *how]
+    process = subprocess.Popen(words, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    os.close(read)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
 
 
 def test_without_topics_it_is_one_line(
