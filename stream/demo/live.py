@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -12,11 +13,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stream.demo.brief import brief, told
 from stream.demo.faults import Fault
-from stream.demo.report import Alert, Report, detects
+from stream.demo.report import Alert, detects
 
-SHOWN = 8
+SHOWN = 40
+"""Alerts that are kept for the screen; what it has no room for is left out, the oldest first."""
+MIN_WIDTH, MIN_HEIGHT = 72, 18
+"""A terminal that is smaller gets lines: a screen that is cut would hide what comes last."""
 _COLOUR = {"page": "bold red", "ticket": "yellow", "info": "cyan"}
+_WIDEST = ("00:00:00", "ticket", "resolved")
+"""Time, severity and status: columns of one width, or the sentences would jump."""
 
 
 @dataclass
@@ -52,8 +59,14 @@ class View:
         self._announced: set[str] = set()
 
     def __enter__(self) -> View:
-        if self._console.is_terminal:
-            screen = Live(console=self._console, refresh_per_second=4, get_renderable=lambda: draw(self.board))
+        console = self._console
+        room = console.width >= MIN_WIDTH and console.height >= MIN_HEIGHT
+        if console.is_terminal and not console.is_dumb_terminal and room:
+            screen = Live(
+                console=console,
+                refresh_per_second=4,
+                get_renderable=lambda: draw(self.board, console.width, console.height),
+            )
             self._live = screen
             screen.start()
         return self
@@ -83,18 +96,22 @@ class View:
     def alert(self, alert: Alert) -> None:
         board, event = self.board, alert.event
         board.alerts.append(alert)
-        said = f"{event['severity']:6} {event['status']:8} {alert.summary}"
+        said = f"{event['severity']:6} {event['status']:8} {told(alert)}"
         for fault in board.faults:
             if fault.name not in board.found and detects(alert, fault):
                 board.found[fault.name] = alert
                 said += f"   <- {fault.name}, after {(alert.at_ms - fault.start_ms) / 1000:.1f} s"
         self._line("ALERT ", said)
 
-    def result(self, report: Report, path: str) -> None:
-        """Print the result; the screen, if there was one, must have been left."""
-        self._console.print(table(report), markup=False)
-        for line in [*remarks(report), f"written to {path}"]:
+    def end(self, lines: list[str]) -> None:
+        """Print the account of the demo; the screen, if there was one, must have been left."""
+        for line in lines:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @property
+    def room(self) -> int | None:
+        """Characters of a line; None where there is no terminal, which has room for any."""
+        return self._console.width if self._console.is_terminal else None
 
     def _line(self, kind: str, text: str) -> None:
         if self._live is None:
@@ -102,62 +119,58 @@ class View:
             self._console.print(head + text, markup=False, highlight=False, soft_wrap=True)
 
 
-def draw(board: Board) -> RenderableType:
-    """Return the screen: where the stream is, the faults, the newest alerts."""
+def draw(board: Board, width: int, height: int) -> RenderableType:
+    """Return the screen: where the stream is, the faults, and below them the alerts, the newest first and in full.
+
+    Args:
+        width, height: of the terminal, in cells; at least `MIN_WIDTH` and `MIN_HEIGHT`, or the end is cut.
+    """
     date = board.date.strftime("%d %B %Y %H:00") if board.date else ""
-    head = Text(f"{board.elapsed_s:5.0f} s   {board.phase}   {date}   {board.sent:,} records sent\n")
-    faults = Table("fault", "what happens", "injected", "detected after", box=None, pad_edge=False)
+    head = Text(f"{board.elapsed_s:5.0f} s   {board.phase}\n", no_wrap=True, overflow="ellipsis")
+    head.append(f"          {date}   {board.sent:,} records sent\n" if board.date else "\n")
+    parts: list[RenderableType] = [head]
+    if board.faults:
+        parts += [_faults(board, width), Text()]
+    used = 3 + (len(board.faults) + 2 if board.faults else 0)
+    if board.alerts:
+        parts += [Text("alerts, the newest first", style="bold"), _alerts(board, width, height - used - 2)]
+    return Group(*parts)
+
+
+def _faults(board: Board, width: int) -> Table:
+    rows = Table("fault", "what happens", "injected", "delay", box=None, pad_edge=False, collapse_padding=True)
+    room = width - max(len(fault.name) for fault in board.faults) - len("injected") - 6 - 3
     for fault in board.faults:
         begun = fault.start_ms <= board.now_ms
         found = board.found.get(fault.name)
         state = f"{(found.at_ms - fault.start_ms) / 1000:.1f} s" if found else ("..." if begun else "")
-        faults.add_row(
-            fault.name,
-            fault.says if begun else Text("(to come)", style="dim"),
-            _clock(fault.start_ms) if begun else "",
-            Text(state, style="bold green" if found else ""),
-        )
-    alerts = Table("time", "severity", "status", "alert", box=None, pad_edge=False)
-    for alert in board.alerts:
-        severity = alert.event["severity"]
-        row = (_clock(alert.at_ms), Text(severity, style=_COLOUR[severity]), alert.event["status"])
-        alerts.add_row(*row, Text(alert.summary))
-    return Group(head, faults, Text(), alerts)
-
-
-def table(report: Report) -> Table:
-    """Return the table injected, detected, delay."""
-    rows = Table(box=None, pad_edge=False)
-    for name in ("fault", "injected", "detected", "delay", "severity", "incident"):
-        rows.add_column(name, no_wrap=name != "incident", overflow="fold")
-    for item in report.detections:
-        found = item.alert
         rows.add_row(
-            item.fault.name,
-            _clock(item.fault.start_ms),
-            _clock(found.at_ms) if found else "MISSED",
-            f"{item.delay_s:.1f} s" if found else "",
-            found.event["severity"] if found else "",
-            found.incident if found else "",
+            fault.name,
+            textwrap.shorten(fault.says, room, placeholder=" …") if begun else Text("(to come)", style="dim"),
+            clock(fault.start_ms) if begun else "",
+            Text(state, style="bold green" if found else ""),
         )
     return rows
 
 
-def remarks(report: Report) -> list[str]:
-    """Return what stands under the table: the counts, and every alert that no fault accounts for."""
-    found, first = len(report.detections) - len(report.missed), report.seconds_to_first_alert
-    lines = [
-        f"{found} of {len(report.detections)} faults detected; "
-        f"first alert after {'-' if first is None else f'{first:.0f} s'}; "
-        f"false pages: {len(report.unexplained('page'))}; unexplained tickets: {len(report.unexplained('ticket'))}"
-    ]
-    for severity in ("page", "ticket", "info"):
-        lines += [f"  no fault accounts for this {severity}: {item.summary}" for item in report.unexplained(severity)]
-    for item in report.consequences:
-        name = item.explained_by.name if item.explained_by else ""
-        lines.append(f"  follows from '{name}' ({item.severity}): {item.summary}")
-    return lines
+def _alerts(board: Board, width: int, height: int) -> Table:
+    """Return the alerts that fit: the newest wrapped, as many of the others as there are lines left."""
+    rows = Table(box=None, pad_edge=False, collapse_padding=True, show_header=False)
+    for widest in _WIDEST:
+        rows.add_column(min_width=len(widest), no_wrap=True)
+    room = width - sum(len(widest) + 1 for widest in _WIDEST)
+    for alert in reversed(board.alerts):
+        newest = alert is board.alerts[-1]
+        lines = textwrap.wrap(told(alert), room) if newest else [brief(told(alert), room)]
+        if len(lines) > height:
+            break
+        height -= len(lines)
+        severity = alert.event["severity"]
+        row = (clock(alert.at_ms), Text(severity, style=_COLOUR[severity]), alert.event["status"])
+        rows.add_row(*row, Text("\n".join(lines), style="bold" if newest else ""))
+    return rows
 
 
-def _clock(ms: int) -> str:
+def clock(ms: int) -> str:
+    """Return the time of day of a moment, in the time zone of this machine."""
     return time.strftime("%H:%M:%S", time.localtime(ms / 1000))

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream.demo import config, data
 from stream.demo.broker import BrokerMissingError, EmbeddedBroker
+from stream.demo.ending import ending, pages
 from stream.demo.faults import schedule
 from stream.demo.live import View
 from stream.demo.monitor import Monitor, NotRunError, free_port
@@ -60,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder: Path = arguments.out / "demo"
     folder.mkdir(parents=True, exist_ok=True)
+    alerts: list[Alert] = []
     try:
         with View() as view, _broker(arguments.brokers, folder) as brokers:
             if arguments.no_monitor:
@@ -67,15 +69,15 @@ def main(argv: list[str] | None = None) -> int:
             options = QUICK if arguments.brokers is None else ()
             monitor = Monitor(folder / "streamgauge.yaml", free_port(), options)
             monitor.file.write_text(config.text(brokers, monitor.port, arguments.app))
-            report = asyncio.run(_demo(arguments.seed, brokers, arguments.app, monitor, view, started_ms))
+            report = asyncio.run(_demo(arguments.seed, brokers, arguments.app, monitor, view, alerts, started_ms))
     except (NotRunError, BrokerMissingError, data.DataMissingError, KafkaError) as error:
         sys.stderr.write(f"streamgauge demo: {error}\n")
         return NOT_RUN
     except KeyboardInterrupt:
         return NOT_RUN
-    path = arguments.out / "demo.json"
-    path.write_text(report.to_json())
-    view.result(report, str(path))
+    (arguments.out / "demo.json").write_text(report.to_json())
+    (folder / "alerts.txt").write_text(pages(alerts))
+    view.end(ending(report, arguments.out, view.room))
     return PASSED if report.passed else FAILED
 
 
@@ -93,8 +95,10 @@ def _broker(brokers: str | None, folder: Path) -> Iterator[str]:
             broker.stop()
 
 
-async def _demo(seed: int, brokers: str, app: str, monitor: Monitor, view: View, started_ms: int) -> Report:
-    alerts: list[Alert] = []
+async def _demo(
+    seed: int, brokers: str, app: str, monitor: Monitor, view: View, alerts: list[Alert], started_ms: int
+) -> Report:
+    """Run the demo and judge it; ``alerts`` takes the events of the alerts topic as they come."""
     topics = asyncio.create_task(monitor.create_topics())  # takes seconds, most of them imports: beside the loading
     async with _loaded(brokers, monitor.file.parent, view) as producer:
         await topics
