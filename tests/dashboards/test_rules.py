@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -35,8 +36,8 @@ amtool = pytest.mark.skipif(
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 
 
-def tool(*command: str) -> None:
-    done = subprocess.run(command, cwd=PROMETHEUS, capture_output=True, text=True, timeout=60, check=False)
+def tool(*command: str, at: Path = PROMETHEUS) -> None:
+    done = subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -101,6 +102,36 @@ def test_a_rule_has_a_runbook(rule: dict[str, Any]) -> None:
     wanted = {f"check-{check}" for check in CHECKS} if "{{" in anchor else {anchor}
     assert wanted <= HEADINGS
     assert rule["alert"].lower() in HEADINGS
+
+
+@each_rule
+def test_the_links_lead_to_what_is_there(rule: dict[str, Any]) -> None:
+    """Relative as shipped: a file of this repository, and the overview by its uid on any Grafana."""
+    assert (DASHBOARDS.parent / rule["annotations"]["runbook_url"].partition("#")[0]).is_file()
+    board = json.loads((DASHBOARDS / "grafana" / "overview.json").read_text())
+    assert rule["annotations"]["dashboard_url"].partition("?")[0] == f"/d/{board['uid']}"
+
+
+@promtool
+def test_the_commands_of_the_readme_make_the_links_absolute_and_keep_the_tests_green(tmp_path: Path) -> None:
+    commands = re.findall(r"^sed .+$", (DASHBOARDS / "README.md").read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    shutil.copytree(DASHBOARDS, tmp_path / "dashboards")
+    for command in commands:
+        subprocess.run(["bash", "-euc", command], cwd=tmp_path, check=True, timeout=60)
+    prometheus = tmp_path / "dashboards" / "prometheus"
+    links = re.findall(r"(?:runbook|dashboard)_url: (.+)", (prometheus / "streamgauge.rules.yml").read_text())
+    assert len(links) == 2 * len(RULES)
+    assert all(link.startswith("https://") for link in links)
+    tool("promtool", "test", "rules", "streamgauge.rules.test.yml", at=prometheus)
+
+
+def test_the_readme_names_every_file_and_every_group() -> None:
+    text = (DASHBOARDS / "README.md").read_text()
+    files = {str(path.relative_to(DASHBOARDS)) for path in DASHBOARDS.rglob("*") if path.is_file()} - {"README.md"}
+    assert {name for name in files if f"| `{name}` |" not in text} == set()
+    groups = yaml.safe_load((PROMETHEUS / "streamgauge.rules.yml").read_text())["groups"]
+    assert all(f"`{group['name']}`" in text for group in groups)
 
 
 def test_every_section_of_the_runbooks_says_the_six_things() -> None:
