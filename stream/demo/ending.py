@@ -21,7 +21,7 @@ def ending(report: Report, out: Path, room: int | None = None) -> list[str]:
         out: folder with demo.json, and with what else the demo has written under ``demo/``.
         room: characters of a line; lines that are longer are told more briefly. None is any number.
     """
-    return [*table(report, room), "", *counts(report), *others(report, room), "", *next_steps(out)]
+    return ["", *table(report, room), "", *counts(report), *others(report, room), "", *next_steps(out)]
 
 
 def table(report: Report, room: int | None) -> list[str]:
