@@ -82,12 +82,16 @@ class Sketch:
         codes = self._codes[i]
         if codes.closed:
             return
-        distinct, counts = np.unique(values + 0.0, return_counts=True)
-        if not self.declared[i] and (len(distinct) > MAX_CODES or (distinct != np.rint(distinct)).any()):
-            codes.saturate()  # before anything is hashed: most fields are no codes
+        free = not self.declared[i]
+        if free and (values != np.rint(values)).any():
+            codes.saturate()  # most fields are no codes: find out before anything is counted or hashed
+            return
+        distinct, counts = np.unique(values, return_counts=True)
+        if free and len(distinct) > MAX_CODES:
+            codes.saturate()
             return
         hashes = [hashed(value) for value in distinct.tolist()]
-        labels = distinct if self.show[i] else rounded(distinct)
+        labels = distinct + 0.0 if self.show[i] else rounded(distinct)
         codes.add(dict(zip(hashes, counts.tolist(), strict=True)), dict(zip(hashes, labels.tolist(), strict=True)))
 
     def add_strings(self, i: int, counts: Mapping[int, int], texts: Mapping[int, str]) -> None:
