@@ -89,7 +89,7 @@ class Run(Detector):
 class Constant(Run):
     """A field whose values are all equal, after having varied.
 
-    x is 1 where the smallest and the largest value of the pane are equal (a category: one bin holds all), else 0. A stuck
+    x is 1 where all values of the pane are equal (a category: one bin holds all), else 0. A stuck
     sensor and a default value that took the place of a broken lookup look like this.
 
     Args:
@@ -124,10 +124,10 @@ class Constant(Run):
 class Stuck(Run):
     """A field whose whole pane repeats exactly: the same batch is being sent again and again.
 
-    x is a `fingerprint` of everything the pane knows of the field: counts by type, counts by bin, smallest and largest
-    value. Counts are the right input, not shares or means: those of two healthy panes are often equal after rounding,
-    while 36 equal counts and equal extremes of hundreds of independent values practically never are. The number of records is
-    thereby part of it, and a source that repeats its values at a varying rate is not found.
+    x is a `fingerprint` of everything the pane knows of the field: counts by type and by bin. Counts are the right input,
+    not shares or means: those of two healthy panes are often equal after rounding, while equal counts of hundreds of
+    independent values in 36 bins practically never are. The number of records is thereby part of it, and a source that
+    repeats its values at a varying rate is not found. Where values fill few bins, x should be NaN: it proves nothing.
 
     Args:
         k: number of fields.
@@ -140,7 +140,8 @@ class Stuck(Run):
 
     Notes:
         Cost: 0.3 ms per update of 1,000 fields, and 1 us per field for the fingerprint. State: 40 bytes per field beside
-        the outputs. Blind spots: few-valued fields at a constant rate, which repeat by nature and are never armed.
+        the outputs. Blind spots: fields that fill few bins, and few-valued fields at a constant rate, which repeat by
+        nature and are never armed.
 
     Examples:
         >>> rng = np.random.default_rng(5)

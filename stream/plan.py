@@ -35,7 +35,7 @@ class Field:
         kind: ``number``, ``category``, ``bool``, or ``id``, of which only presence and type are counted, never a
             sketch or bins (every value is new, and none may leave the process); None lets the learner decide.
         required: the model cannot work without it: its incidents page.
-        show: its category values may appear on pages (P14: otherwise keyed hashes only).
+        show: its category values and codes may appear on pages (P14: otherwise keyed hashes only).
         range: inclusive bounds of a number; None when not stated.
         as_of: source of the time at which the value was true; None when not stated.
         max_age_ms: age at which the value is stale (with ``as_of``).
