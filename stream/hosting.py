@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from aiokafka.errors import KafkaError
 
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormatError, pack, unpack
 from stream.judge import Judge, Proposal
 from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.patience import RETRY_S, TRANSIENT, patiently
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store
 from stream.kafka.tail import Tail
@@ -33,7 +33,6 @@ TICK_S = 1.0
 POSITIONS_S = 10.0
 SNAPSHOT_S = 60.0
 CHECKPOINT_S = 600.0
-RETRY_S = 1.0
 PROPOSAL_S = 10.0
 OWNED_MS = 15_000
 STALLED_MS = 60_000
@@ -92,9 +91,9 @@ class JudgeHost:
         self.host = Host(checkpoint, latest_positions(self._store.records))
         if checkpoint is not None:
             tree = unpack(checkpoint.data)[1]
-            for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
-                await self._store.blob(name)
-            self.judge = Judge.restore(tree, self._store.known)
+            names = [*tree["layouts"], *tree["fold"]["in_force"].values()]
+            blobs = {name: await self._store.blob(name) for name in names}
+            self.judge = Judge.restore(tree, blobs.__getitem__)
         await self._tail.start(self.judge.fold.offset if checkpoint is not None else None)
         log.info("judge: starts at ledger offset %d", self.judge.fold.offset)
 
@@ -102,7 +101,7 @@ class JudgeHost:
         due = dict.fromkeys(("snapshots", "checkpoint"), self._clocks.monotonic())
         due["checkpoint"] += CHECKPOINT_S
         while not self._stopping:
-            for offset, _, frame in await self._tail.read():
+            for offset, _, frame in await patiently(f"read {self._tail.topic}", self._tail.read):
                 await self._apply(offset, frame)
                 if self._stopping:
                     break
@@ -133,7 +132,7 @@ class JudgeHost:
             await self._perform(self.host.publish(offset + 1, ()))
             return
         if header["kind"] == "note" and header["note"] == "adopt":
-            await self._store.blob(header["new"])
+            await patiently(f"read {self._store.topic}", lambda: self._store.blob(header["new"]))
         messages = self.judge.apply(offset, header, body, self._store.known)
         await self._perform(self.host.publish(offset + 1, messages))
 
@@ -162,9 +161,14 @@ class JudgeHost:
                 return
 
     async def _checkpoint(self) -> None:
-        """Store the judge's state."""
-        data = pack({"kind": "judge"}, self.judge.state())
-        await self._perform(self.host.checkpoint(self.judge.fold.offset, data, secrets.token_hex(4)))
+        """Store the judge's state, and remove from the topic what nobody needs beside it."""
+        await patiently(f"read {self._store.topic}", self._store.refresh)
+        begin = await patiently(f"read {self._tail.topic}", self._tail.begin)
+        fold = self.judge.fold
+        needed = {*self.judge.layouts, *fold.in_force.values(), *self._ledger.fold.in_force.values()}
+        data = await asyncio.to_thread(pack, {"kind": "judge"}, self.judge.state())
+        stored = list(self._store.records)
+        await self._perform(self.host.checkpoint(fold.offset, data, secrets.token_hex(4), stored, needed, begin))
         self.checkpointed = self._clocks.wall()
 
     def _all_move(self) -> bool:
@@ -192,13 +196,7 @@ class JudgeHost:
             await self._perform([self.host.positions(self._ledger.fold)])
 
     async def _tick(self) -> None:
-        while True:
-            try:
-                await self._ledger.reach_end()
-                break
-            except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("the ledger cannot be read to its end, trying again: %s", error)
-                await asyncio.sleep(RETRY_S)
+        await patiently(f"read {self._tail.topic}", self._ledger.reach_end)
         writer = secrets.token_hex(4)
         ticker = Ticker(writer, self._ledger.fold, self._clocks.monotonic_ms)
 
@@ -225,7 +223,7 @@ class JudgeHost:
         """A proposal that cannot be written now is made again at the next turn."""
         try:
             await self._propose()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except TRANSIENT as error:
             log.warning("a proposal could not be written, it is made again: %s", error)
             await asyncio.sleep(RETRY_S)
 
@@ -244,7 +242,7 @@ class JudgeHost:
         if now - self._proposed.get(proposal.new, -PROPOSAL_S) < PROPOSAL_S:
             return
         self._proposed = {proposal.new: now}
-        name = await self._store.put_blob(proposal.tree)
+        name = await self._store.put_blob(proposal.tree, self._ledger.fold.offset)
         header = adopt_header(proposal.what, name, proposal.parent)
         await self._producer.send(f"{self.app}.ledger", b"note", pack(header))
         log.info("proposed %s %s", proposal.what, name)

@@ -7,27 +7,24 @@ never loses one. Transactions were rejected: the client speaks only versions of 
 
 The topic ``state`` is compacted and several hosts may write to it, one of them a zombie. So nothing there is ever trusted
 because it is the newest: a reader takes what reaches furthest into the ledger, and any (ledger offset, state) is valid for
-ever. Two slots, A and B, are written in turn, so one stray late write leaves a good record in the other.
-
-    checkpoint/<id>/<n>   a part of one checkpoint; the id is its own, so parts of two checkpoints never mix
-    manifest/<slot>       names a checkpoint, written after its parts
-    positions/<slot>      where a new tail starts, and what is already published
+ever. Checkpoints have keys of their own (`stream.parts`, which also says what may be removed). Positions are written every
+10 s, so they have two keys only: ``positions/A`` and ``positions/B`` are written in turn, and one stray late write leaves a
+good record in the other.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stream.codec import pack, unpack
 from stream.ledger import MAX_TICK_MS, Fold, tick_header
+from stream.parts import CHECKPOINT, checkpoint_key, join, leftovers, names, split
 
 ORDER = ("alerts", "alerts.state", "dead-letter", "panes")
 """Outputs are sent in this order: a person waits for the first, nobody waits for the last."""
 
-CHUNK_BYTES = 900_000
 SLOTS = ("A", "B")
 
 
@@ -61,7 +58,6 @@ class Checkpoint:
 
     offset: int
     data: bytes
-    slot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +80,7 @@ class Host:
     def __init__(self, checkpoint: Checkpoint | None = None, positions: Positions | None = None) -> None:
         """Start where the stored records end: what `latest_checkpoint` and `latest_positions` found."""
         self.published = max(checkpoint.offset if checkpoint else 0, positions.published if positions else 0)
-        self._slot = _other(checkpoint.slot) if checkpoint else SLOTS[0]
-        self._positions_slot = _other(positions.slot) if positions else SLOTS[0]
-        self._parts: dict[str, list[bytes]] = {slot: [] for slot in SLOTS}
+        self._slot = _other(positions.slot) if positions else SLOTS[0]
 
     def publish(self, upto: int, messages: Iterable[Message]) -> Iterator[Send]:
         """Publish what the ledger records below ``upto`` caused, then advance.
@@ -107,52 +101,39 @@ class Host:
                 yield Send(topic, tuple(batch))
         self.published = max(self.published, upto)
 
-    def checkpoint(self, offset: int, data: bytes, nonce: str) -> Iterator[Send]:
-        """Store a checkpoint: its parts, then its manifest, then tombstones for what this host had in that slot before.
-
-        The checkpoint in the other slot stays whole. Parts that another host wrote are never touched: it may be about to
-        write their manifest.
+    def checkpoint(
+        self,
+        offset: int,
+        data: bytes,
+        nonce: str,
+        stored: Iterable[str] = (),
+        needed: Collection[str] = (),
+        begin: int = 0,
+    ) -> Iterator[Send]:
+        """Store a checkpoint; when it is acknowledged, remove what nobody can need beside it.
 
         Args:
             offset: ledger offset that ``data`` has reached; at most `published`.
             nonce: random text that no other checkpoint has.
+            stored, needed, begin: what `stream.parts.leftovers` must know.
 
         Raises:
             ValueError: outputs below ``offset`` are not acknowledged yet.
         """
         if offset > self.published:
             raise ValueError(f"checkpoint at ledger offset {offset}, but only {self.published} is published")
-        name, slot = f"{offset:016x}-{nonce}", self._slot
-        parts = chunk(offset, data, name)
-        before = list(self._parts[slot])
-        self._parts[slot] += [part.key for part in parts]
-        yield Send("state", parts)
-        manifest = {"kind": "manifest", "offset": offset, "id": name, "parts": len(parts), "crc": zlib.crc32(data)}
-        yield Send("state", (Message(offset, "state", f"manifest/{slot}".encode(), pack(manifest)),))
-        self._slot = _other(slot)
-        if before:
-            yield Send("state", tuple(Message(offset, "state", key, None) for key in before))
-        self._parts[slot] = [part.key for part in parts]
+        parts = split(checkpoint_key(offset, nonce), data)
+        yield Send("state", tuple(Message(offset, "state", key.encode(), part) for key, part in parts.items()))
+        gone = leftovers(stored, offset, needed, begin)
+        if gone:
+            yield Send("state", tuple(Message(offset, "state", key.encode(), None) for key in gone))
 
     def positions(self, fold: Fold) -> Send:
         """Return the step that stores how far the tail and the publication have come."""
-        slot, self._positions_slot = self._positions_slot, _other(self._positions_slot)
+        slot, self._slot = self._slot, _other(self._slot)
         header = {"kind": "positions", "offset": fold.offset, "published": self.published}
         value = pack(header, fold.snapshot())
         return Send("state", (Message(fold.offset, "state", f"positions/{slot}".encode(), value),))
-
-
-def chunk(offset: int, data: bytes, name: str) -> tuple[Message, ...]:
-    """Cut a checkpoint into messages that a broker takes, keyed by its own name.
-
-    >>> [(part.key, part.value) for part in chunk(7, b"state", "7-x")]
-    [(b'checkpoint/7-x/0', b'state')]
-    """
-    starts = range(0, max(len(data), 1), CHUNK_BYTES)
-    return tuple(
-        Message(offset, "state", _part(name, n).encode(), data[start : start + CHUNK_BYTES])
-        for n, start in enumerate(starts)
-    )
 
 
 def latest_checkpoint(state: Mapping[str, bytes]) -> Checkpoint | None:
@@ -160,28 +141,19 @@ def latest_checkpoint(state: Mapping[str, bytes]) -> Checkpoint | None:
 
     Args:
         state: the newest value by key, tombstones left out.
-
-    Raises:
-        FormatError: a manifest was written by a release that this one cannot read.
     """
-    found = []
-    for slot in SLOTS:
-        frame = state.get(f"manifest/{slot}")
-        if frame is None:
-            continue
-        manifest, _ = unpack(frame)
-        parts = [state.get(_part(manifest["id"], n)) for n in range(manifest["parts"])]
-        data = b"".join(part for part in parts if part is not None)
-        if None not in parts and zlib.crc32(data) == manifest["crc"]:
-            found.append(Checkpoint(manifest["offset"], data, slot))
-    return max(found, key=lambda item: item.offset, default=None)
+    for name in reversed(names(CHECKPOINT, state)):
+        data = join(name, state)
+        if data is not None:
+            return Checkpoint(int(name.removeprefix(CHECKPOINT).partition("-")[0], 16), data)
+    return None
 
 
 def latest_positions(state: Mapping[str, bytes]) -> Positions | None:
     """Return the fold that reaches furthest, with the highest ``published``; None when there is none.
 
     Raises:
-        FormatError: as `latest_checkpoint`.
+        FormatError: they were written by a release that this one cannot read.
     """
     found = []
     for slot in SLOTS:
@@ -230,10 +202,6 @@ class Ticker:
         self._since_ms = self._wrote_ms if header == self._sent else now_ms
         self._last = header["n"]
         self._sent = None
-
-
-def _part(name: str, n: int) -> str:
-    return f"checkpoint/{name}/{n}"
 
 
 def _other(slot: str) -> str:

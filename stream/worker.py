@@ -13,18 +13,19 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from stream.clock import Clocks
 from stream.codec import UnknownFormatError, pack
 from stream.exits import BUG, GONE, TRY_AGAIN, UNAVAILABLE
 from stream.hosting import JudgeHost
 from stream.judging.alerts import VERSION
-from stream.kafka.cluster import ClusterError, require, require_ours
+from stream.kafka.cluster import ClusterError, denied, require, require_ours, unreachable
 from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.patience import TRANSIENT, patiently
 from stream.kafka.producer import Producer
 from stream.kafka.source import Input
-from stream.kafka.store import Store
+from stream.kafka.store import MissingBlobError, Store
 from stream.kafka.tail import TruncatedError
 from stream.kafka.transport import BrokerUnavailable, make_app, reach
 from stream.layout import Layout, layout_zero
@@ -109,7 +110,7 @@ class Worker:
             ClusterError: no broker, a missing topic or a missing right.
         """
         try:
-            await self._begin()
+            await self._start()
             await self._over.wait()
         finally:
             await self._end()
@@ -122,6 +123,14 @@ class Worker:
         self.code = self.code or code
         self._over.set()
 
+    async def _start(self) -> None:
+        try:
+            await self._begin()
+        except TopicAuthorizationFailedError as error:
+            raise denied(error, "READ or WRITE") from None
+        except TRANSIENT as error:
+            raise unreachable(self.brokers, error) from None
+
     async def _begin(self) -> None:
         try:
             await reach(self.brokers.split(","))
@@ -133,7 +142,8 @@ class Worker:
         await self.store.start()
         try:
             await self.ledger.start(latest_positions(self.store.records))
-        except TruncatedError as error:
+            self.layout = await self._layout_in_force()
+        except (TruncatedError, MissingBlobError) as error:
             raise ClusterError(
                 f"{error}: more was deleted than is stored. Start under a new `app:` name, which is a new history", GONE
             ) from None
@@ -158,18 +168,21 @@ class Worker:
         self._spawn(self._look, "progress")
         self._spawn(LoopWatchdog(lambda late: self.registry.inc(LOOP_BLOCKED, (), late)).run, "loop watchdog")
 
+    async def _layout_in_force(self) -> Layout | None:
+        name = self.ledger.fold.in_force.get("layout")
+        return None if name is None else Layout.from_dict(await self.store.blob(name))
+
     async def _ensure_layout(self, counts: dict[str, int]) -> None:
         """See to it that a layout for this worker's file is in force; only a start does so, never a take-over."""
-        name = self.ledger.fold.in_force.get("layout")
-        before = None if name is None else Layout.from_dict(await self.store.blob(name))
+        before, fold = self.layout, self.ledger.fold
         if before is not None and before.plan == self.plan:
-            self.layout = before
             return
         wanted = layout_zero(self.plan, counts, before)
-        await self.store.put_blob(wanted.to_dict())
-        await self.producer.send(self.ledger_topic, b"note", pack(adopt_header("layout", wanted.id, name)))
+        parent = None if before is None else before.id
+        await self.store.put_blob(wanted.to_dict(), fold.offset)
+        await self.producer.send(self.ledger_topic, b"note", pack(adopt_header("layout", wanted.id, parent)))
         await self.ledger.reach_end()
-        self.layout = Layout.from_dict(await self.store.blob(self.ledger.fold.in_force["layout"]))
+        self.layout = await self._layout_in_force()
 
     @property
     def ledger_topic(self) -> str:
@@ -180,7 +193,9 @@ class Worker:
             self._spawn(lambda: self._switch(header["new"]), "layout")
 
     async def _switch(self, name: str) -> None:
-        tree = await self.store.blob(name)
+        if self.ledger.fold.in_force.get("layout") != name:
+            return
+        tree = await patiently(f"read {self.store.topic}", lambda: self.store.blob(name))
         if self.ledger.fold.in_force.get("layout") == name:
             self.layout = Layout.from_dict(tree)
             log.info("layout %s is in force", name)
@@ -203,13 +218,8 @@ class Worker:
             await host.run()
         except asyncio.CancelledError:
             raise
-        except UnknownFormatError as error:
-            self.stop(BUG, f"the ledger was written by another release: {error}")
-        except TruncatedError as error:
-            self.stop(GONE, f"the judge cannot go on: {error}")
-        except Exception:
-            log.exception("the judge stopped over an error of ours")
-            self.stop(BUG)
+        except Exception as error:
+            self._failed("the judge", error)
         finally:
             self.host = None
 
@@ -245,7 +255,7 @@ class Worker:
         try:
             async with asyncio.timeout(ASK_S):
                 _, end = await self._input.begin_end(key)
-        except (KafkaError, OSError, TimeoutError):
+        except TRANSIENT:
             return None
         position = self.ledger.fold.positions.get(key)
         if position is not None and end < position.next:
@@ -283,7 +293,18 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s stopped over an error of ours", task.get_name(), exc_info=error)
+            self._failed(task.get_name(), error)
+
+    def _failed(self, part: str, error: BaseException) -> None:
+        """End the worker over an error of one of its parts; the exit code says who can help (`stream.exits`)."""
+        if isinstance(error, TruncatedError):
+            self.stop(GONE, f"{part} cannot go on: {error}")
+        elif isinstance(error, UnknownFormatError):
+            self.stop(BUG, f"{part} cannot go on, the ledger was written by another release: {error}")
+        elif isinstance(error, (*TRANSIENT, MissingBlobError)):
+            self.stop(TRY_AGAIN, f"{part} stopped: {type(error).__name__}: {error}")
+        else:
+            log.error("%s stopped over an error of ours", part, exc_info=error)
             self.stop(BUG)
 
     async def _end(self) -> None:

@@ -110,11 +110,11 @@ async def _prove_readable(brokers: str, topics: Sequence[str]) -> None:
         await consumer.stop()
 
 
-def denied(error: TopicAuthorizationFailedError) -> ClusterError:
+def denied(error: TopicAuthorizationFailedError, right: str = "READ") -> ClusterError:
     """Return the refusal for aiokafka's error, which names the topic, or a set of topics."""
     named = error.args[0] if error.args else "?"
     topics = [named] if isinstance(named, str) else sorted(named)
-    return ClusterError(f"topic {', '.join(topics)}: no right to READ it", NO_PERMISSION)
+    return ClusterError(f"topic {', '.join(topics)}: no right to {right} it", NO_PERMISSION)
 
 
 def ours(app: str) -> list[str]:

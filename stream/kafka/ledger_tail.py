@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stream.codec import FormatError, UnknownFormatError, read_header
+from stream.kafka.patience import patiently
 from stream.kafka.tail import Tail, TruncatedError
 from stream.ledger import Fold
 from stream.publishing import Positions
@@ -41,9 +42,14 @@ class LedgerTail:
         await self._tail.stop()
 
     async def run(self) -> None:
-        """Fold for ever."""
+        """Fold for ever.
+
+        Raises:
+            TruncatedError: retention overtook this tail, so what it would go on from is not what is in the ledger.
+            UnknownFormatError: another release writes here.
+        """
         while True:
-            records = await self._tail.read()
+            records = await patiently(f"read {self._tail.topic}", self._tail.read)
             if records:
                 self._apply(records)
                 async with self._read:

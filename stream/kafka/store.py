@@ -1,21 +1,23 @@
 """The ``state`` topic: content-addressed blobs (layouts, references), positions and checkpoints. Compacted, one partition.
 
 A blob is written and acknowledged before the note that brings it into force, so a reader of the note finds it here, at
-worst a moment later. What exceeds one record is stored in parts; the number of parts stands in their keys.
+worst a moment later. `stream.parts` says under which keys, and when they are removed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from stream.codec import digest, pack, unpack
 from stream.kafka.producer import Producer
 from stream.kafka.tail import Tail
+from stream.parts import BLOB, blob_key, join, names, split
 
-PART = 800_000
-WAIT_S = 30.0
+LOOKS = 300
+LOOK_S = 0.1
+FRESH_S = 600.0
+"""A put of one's own is not repeated for so long: a proposal is made again every 10 s until it is in force."""
 
 
 class MissingBlobError(Exception):
@@ -29,6 +31,7 @@ class Store:
         self.topic = topic
         self.records: dict[str, bytes] = {}
         self._trees: dict[str, Any] = {}
+        self._put: dict[str, float] = {}
         self._tail = Tail(brokers, topic)
         self._producer = producer
         self._reading = asyncio.Lock()
@@ -47,17 +50,19 @@ class Store:
             while await self._tail.position() < end:
                 self._take(await self._tail.read())
 
-    async def put(self, records: Mapping[str, bytes | None]) -> None:
-        """Write records and await their acknowledgement."""
-        for key, value in records.items():
-            await self._producer.send(self.topic, key.encode(), value)
+    async def put_blob(self, tree: Any, offset: int) -> str:
+        """Store a tree under its content address and return the address; its ``adopt`` note must be written right after.
 
-    async def put_blob(self, tree: Any) -> str:
-        """Store a tree under its content address, unless it is there; return the address."""
-        name = digest(tree)
-        if name not in self._trees and join(f"blob/{name}", self.records) is None:
-            await self.put(split(f"blob/{name}", pack({"kind": "blob"}, tree)))
-        self._trees[name] = tree
+        It is written although it may be there: what is there may just be on its way out (`stream.parts`).
+
+        Args:
+            offset: ledger offset of the next record, as this worker knows it.
+        """
+        name, now = digest(tree), asyncio.get_running_loop().time()
+        if now - self._put.get(name, -FRESH_S) >= FRESH_S:
+            for key, part in split(blob_key(name, offset), pack({"kind": "blob"}, tree)).items():
+                await self._producer.send(self.topic, key.encode(), part)
+            self._put = {name: now}
         return name
 
     async def blob(self, name: str) -> Any:
@@ -66,48 +71,30 @@ class Store:
         Raises:
             MissingBlobError: it did not appear within 30 s.
         """
-        deadline = asyncio.get_running_loop().time() + WAIT_S
-        while name not in self._trees:
-            frame = join(f"blob/{name}", self.records)
+        for _ in range(LOOKS):
+            if name in self._trees:
+                return self._trees[name]
+            frames = (join(put, self.records) for put in names(f"{BLOB}{name}/", self.records))
+            frame = next((frame for frame in frames if frame is not None), None)
             if frame is not None:
                 self._trees[name] = unpack(frame)[1]
-                break
-            if asyncio.get_running_loop().time() > deadline:
-                raise MissingBlobError(f"{self.topic}: blob {name} is in force but not stored")
-            await asyncio.sleep(0.1)
+                continue
+            await asyncio.sleep(LOOK_S)
             await self.refresh()
-        return self._trees[name]
+        raise MissingBlobError(f"{self.topic}: blob {name} is in force but not stored")
 
     def known(self, name: str) -> Any:
-        """Return a tree that `blob` has fetched before."""
+        """Return a tree that `blob` has fetched just now."""
         return self._trees[name]
 
     def _take(self, records: list[tuple[int, bytes | None, bytes | None]]) -> None:
         for _, key, value in records:
             if key is None:
                 continue
-            if value is None:
-                self.records.pop(key.decode(), None)
-            else:
-                self.records[key.decode()] = value
-
-
-def split(name: str, frame: bytes) -> dict[str, bytes]:
-    """Return the records that hold a frame of any size.
-
-    >>> sorted(split("blob/1", b"x" * 1_000_000))
-    ['blob/1/0of2', 'blob/1/1of2']
-    """
-    parts = [frame[at : at + PART] for at in range(0, len(frame), PART)] or [b""]
-    return {f"{name}/{i}of{len(parts)}": part for i, part in enumerate(parts)}
-
-
-def join(name: str, records: Mapping[str, bytes]) -> bytes | None:
-    """Return the frame that `split` took apart, None while a part is missing."""
-    for key in records:
-        if key.startswith(f"{name}/0of"):
-            count = int(key.rpartition("of")[2])
-            parts = [records.get(f"{name}/{i}of{count}") for i in range(count)]
-            if all(part is not None for part in parts):
-                return b"".join(part for part in parts if part is not None)
-    return None
+            name = key.decode()
+            if value is not None:
+                self.records[name] = value
+                continue
+            self.records.pop(name, None)
+            if name.startswith(BLOB):
+                self._trees.pop(name.split("/")[1], None)

@@ -18,8 +18,10 @@ import pytest
 
 from stream.codec import unpack
 from stream.demo.broker import EmbeddedBroker
-from stream.exits import NO_INPUT, UNAVAILABLE
+from stream.exits import GONE, NO_INPUT, UNAVAILABLE
 from stream.kafka.cluster import create_ours
+from stream.parts import blob_key, checkpoint_key, split
+from stream.publishing import latest_checkpoint, latest_positions
 from tests.broker import reading
 from tests.broker.process import Worker, running, until
 from tests.brokers import admin
@@ -78,6 +80,11 @@ models:
     def ledger(self) -> reading.Ledger:
         """Read the ledger."""
         return reading.Ledger.of(self.address, self.app)
+
+    def state(self) -> dict[str, bytes]:
+        """Return what compaction would leave of the state topic."""
+        view = {record.key.decode(): record.value for record in reading.read(self.address, f"{self.app}.state")}
+        return {key: value for key, value in view.items() if value is not None}
 
     def classes(self) -> Counter[str]:
         """Return the records of the stream by class, over all partitions and incarnations."""
@@ -205,6 +212,50 @@ def test_what_retention_took_is_counted_as_lost(kafka: Kafka, tmp_path: Path) ->
         until("an incident opens", lambda: ("lost", "lost", "firing") in bench.events(), 20, 0.5)
         found, _ = reading.events(bench.address, bench.app)
         assert {"topic": bench.topic, "partition": 0, "from": 100, "to": 350} in found[0]["evidence"]["coordinates"]
+
+
+def test_a_ledger_that_is_deleted_under_a_worker_ends_it(kafka: Kafka, tmp_path: Path) -> None:
+    """A worker that stood still for longer than the ledger reaches back says so, and that restarting does not help."""
+    bench = Bench(kafka, tmp_path)
+    with bench.at_work() as worker:
+        assert worker.process is not None
+        worker.process.send_signal(signal.SIGSTOP)
+        ledger = f"{bench.app}.ledger"
+        time.sleep(1)  # a fetch that was under way must not bring what comes now
+        asyncio.run(admin.produce(bench.address, ledger, [b"x"] * 9))
+        end = reading.read(bench.address, ledger)[-1].offset
+        asyncio.run(admin.delete_records(bench.address, ledger, {0: end}))
+        worker.process.send_signal(signal.SIGCONT)
+        assert worker.ended() == GONE
+        assert "is gone, the topic begins at" in worker.text
+        assert worker.start().ended() == GONE
+        assert lines(worker)[-1].endswith("Start under a new `app:` name, which is a new history")
+
+
+@pytest.mark.slow
+def test_what_nobody_can_need_leaves_the_state_topic(kafka: Kafka, tmp_path: Path) -> None:
+    """One checkpoint is left, and of the blobs those in use; a worker starts from what is left."""
+    bench = Bench(kafka, tmp_path)
+    dead = split(checkpoint_key(1, "dead"), b"x") | split(blob_key("0" * 16, 0), b"x")
+    with bench.at_work() as worker:
+        rows = [Row(value, key.encode(), 0) for key, value in dead.items()]
+        asyncio.run(admin.produce(bench.address, f"{bench.app}.state", rows))
+        until("positions are stored", lambda: latest_positions(bench.state()), 30, 1)
+        assert worker.stop()[0] == 0
+        first, positions = latest_checkpoint(bench.state()), latest_positions(bench.state())
+        assert first is not None
+        assert positions is not None
+        asyncio.run(admin.delete_records(bench.address, f"{bench.app}.ledger", {0: positions.offset}))
+        worker.start()
+        until("the judge is at work", lambda: latest_positions(bench.state()) != positions, 60, 1)
+        assert worker.stop()[0] == 0
+        second = latest_checkpoint(bench.state())
+        assert second is not None
+        assert second.offset > first.offset
+        kinds = Counter(key.partition("/")[0] for key in bench.state())
+        assert (kinds["checkpoint"], kinds["blob"]) == (1, 1)
+        assert worker.start() is worker
+        until("the worker is ready", worker.ready)
 
 
 def test_added_partitions_are_read(kafka: Kafka, tmp_path: Path) -> None:

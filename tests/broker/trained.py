@@ -65,7 +65,7 @@ async def _prepare(address: str, plan: Plan) -> None:
     await producer.start()
     await store.start()
     for what, tree in (("layout", layout.to_dict()), ("reference", reference)):
-        name = await store.put_blob(tree)
+        name = await store.put_blob(tree, 0)
         await producer.send(f"{plan.app}.ledger", b"note", pack(adopt_header(what, name, None)))
     await store.stop()
     await producer.stop()

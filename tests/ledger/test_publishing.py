@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from stream.ledger import MAX_TICK_MS, Fold
-from stream.publishing import CHUNK_BYTES, Host, Message, Send, Ticker, latest_checkpoint, latest_positions
+from stream.parts import PART_BYTES, blob_key, split
+from stream.publishing import Host, Message, Send, Ticker, latest_checkpoint, latest_positions
 
 
 def message(offset: int, topic: str) -> Message:
@@ -53,28 +54,63 @@ def test_a_checkpoint_beyond_published_is_refused() -> None:
 
 
 def test_the_complete_checkpoint_that_reaches_furthest_is_taken() -> None:
-    host, large = host_at(9), b"s" * (2 * CHUNK_BYTES + 1)
-    view = store({}, host.checkpoint(7, large, "a"))
-    view = store(view, host.checkpoint(9, b"newest", "b"))
+    host, large = host_at(9), b"s" * (2 * PART_BYTES + 1)
+    view = store({}, host.checkpoint(7, b"older", "a"))
+    view = store(view, host.checkpoint(9, large, "b"))
     newest = latest_checkpoint(view)
     assert newest is not None
-    assert (newest.offset, newest.data, newest.slot) == (9, b"newest", "B")
-    del view["checkpoint/0000000000000009-b/0"]
+    assert (newest.offset, newest.data) == (9, large)
+    del view["checkpoint/0000000000000009-b/1of3"]
     older = latest_checkpoint(view)
     assert older is not None
-    assert (older.offset, older.data) == (7, large)
+    assert (older.offset, older.data) == (7, b"older")
 
 
-def test_a_host_removes_its_own_older_parts_and_nothing_else() -> None:
-    """Two checkpoints stay whole, the parts of an abandoned one go, those of another host stay."""
-    view = {"checkpoint/foreign/0": b"x"}
-    host = host_at(9)
-    view = store(view, host.checkpoint(1, b"1", "a"))
-    view = store(view, host.checkpoint(2, b"2", "b"))
-    view = store(view, [next(host.checkpoint(3, b"3", "abandoned"))])
-    view = store(view, host.checkpoint(4, b"4", "d"))
-    parts = {key.split("-")[-1] for key in view if key.startswith("checkpoint/")}
-    assert parts == {"checkpoint/foreign/0", "b/0", "d/0"}
+def test_a_checkpoint_removes_those_that_reach_less_far_whoever_wrote_them() -> None:
+    """A dead host's checkpoint, parts of an abandoned one: they go. What reaches as far or further stays, and positions."""
+    view = store({}, host_at(9).checkpoint(8, b"dead", "dead"))
+    view = store(view, host_at(9).checkpoint(9, b"rival", "rival"))
+    view["checkpoint/0000000000000003-torn/1of2"] = b"x"
+    view = store(view, [host_at(9).positions(Fold())])
+    before = set(view)
+    view = store(view, host_at(9).checkpoint(9, b"ours", "ours", view))
+    assert before - set(view) == {"checkpoint/0000000000000008-dead/0of1", "checkpoint/0000000000000003-torn/1of2"}
+
+
+def test_nothing_is_removed_before_the_new_checkpoint_is_acknowledged() -> None:
+    view = store({}, host_at(9).checkpoint(5, b"old", "a"))
+    steps = host_at(9).checkpoint(9, b"new", "b", view)
+    assert latest_checkpoint(store(view, [next(steps)])) is not None
+    assert all(item.value is None for item in next(steps).messages)
+    assert next(steps, None) is None
+
+
+def test_a_zombies_removals_leave_the_checkpoint_that_reaches_furthest() -> None:
+    """It decided on them before the others wrote theirs, and they arrive after everything else."""
+    view = store({}, host_at(2).checkpoint(1, b"1", "old"))
+    zombie = host_at(3).checkpoint(3, b"zombie", "z", view)
+    view = store(view, [next(zombie)])
+    view = store(view, host_at(9).checkpoint(8, b"8", "a", view))
+    view = store(view, host_at(9).checkpoint(9, b"9", "b", view))
+    assert sorted(store(view, zombie)) == ["checkpoint/0000000000000009-b/0of1"]
+
+
+def test_a_blob_goes_when_the_ledger_no_longer_reaches_back_to_it_and_nothing_names_it() -> None:
+    """One that is named stays however old it is, and one that was put lately stays: its note may be about to be written."""
+    view: dict[str, bytes] = {}
+    for name, offset in (("named", 3), ("superseded", 3), ("proposed", 7)):
+        view |= split(blob_key(name, offset), b"x")
+    left = store(view, host_at(9).checkpoint(9, b"9", "a", view, {"named"}, begin=7))
+    assert {key.split("/")[1] for key in left if key.startswith("blob/")} == {"named", "proposed"}
+
+
+def test_content_that_came_back_survives_a_removal_decided_before() -> None:
+    """A configuration that is rolled back is put again, under a key that the late removal does not know."""
+    view = split(blob_key("layout", 3), b"x")
+    late = host_at(9).checkpoint(9, b"9", "a", view, set(), begin=5)
+    view = store(view, [next(late)])
+    view |= split(blob_key("layout", 9), b"x")
+    assert "blob/layout/0000000000000009/0of1" in store(view, late)
 
 
 def test_a_stray_late_write_of_positions_leaves_the_furthest() -> None:

@@ -12,6 +12,7 @@ from tests.model.tap import STREAM
 from tests.model.world import PANE, World
 
 BEAT_MS = 1_000
+MAX_LAYOUTS = 2
 
 
 class ToyJudge:
@@ -21,6 +22,7 @@ class ToyJudge:
         self.fold = fold
         self.panes: dict[int, int] = {}
         self.watermark = 0
+        self.layouts: list[str] = []
 
     def apply(self, offset: int, header: dict[str, Any], body: Any) -> list[Message]:
         before = self.fold.time_ms
@@ -30,6 +32,8 @@ class ToyJudge:
         if header["kind"] == "tick" and before // BEAT_MS != self.fold.time_ms // BEAT_MS:
             beat = self.fold.time_ms // BEAT_MS
             messages.append(_message(offset, "alerts", f"beat/{beat}", f"{self.fold.time_ms} ms"))
+        if header["kind"] == "note":
+            self.layouts = [*(name for name in self.layouts if name != header["new"]), header["new"]][-MAX_LAYOUTS:]
         if header["kind"] == "entry":
             for pane, count in body["panes"].items():
                 self.panes[pane] = self.panes.get(pane, 0) + count
@@ -47,13 +51,13 @@ class ToyJudge:
         return messages
 
     def state(self) -> bytes:
-        return json.dumps([self.fold.snapshot(), sorted(self.panes.items()), self.watermark]).encode()
+        return json.dumps([self.fold.snapshot(), sorted(self.panes.items()), self.watermark, self.layouts]).encode()
 
     @staticmethod
     def restore(data: bytes, fold: type[Fold]) -> ToyJudge:
-        snapshot, panes, watermark = json.loads(data)
+        snapshot, panes, watermark, layouts = json.loads(data)
         judge = ToyJudge(fold.restore(snapshot))
-        judge.panes, judge.watermark = dict(panes), watermark
+        judge.panes, judge.watermark, judge.layouts = dict(panes), watermark, layouts
         return judge
 
 
@@ -89,7 +93,10 @@ class JudgeHost:
         self.tail = fold.restore(positions.fold) if positions else fold()
         self.ticker = world.protocol.ticker(self.name, self.tail, self.monotonic)
         self.read_tail()
+        assert checkpoint is not None or world.ledger_begin == 0, "the ledger does not reach back"
         self.judge = ToyJudge.restore(checkpoint.data, fold) if checkpoint else ToyJudge(fold())
+        for name in self.judge.layouts:
+            assert world.has_blob(name), f"{name} is in a checkpoint and not stored"
         self.host = world.protocol.host(checkpoint, positions)
         self.lanes = {"publish": Lane(), "store": Lane()}
         self.tick: dict[str, Any] | None = None
@@ -124,7 +131,10 @@ class JudgeHost:
         messages: list[Message] = []
         first = self.judge.fold.offset
         for offset in range(first, min(first + count, len(self.world.ledger.records))):
-            messages += self.judge.apply(offset, *self.world.ledger.records[offset])
+            header, body = self.world.ledger.records[offset]
+            messages += self.judge.apply(offset, header, body)
+            if header["kind"] == "note" and self.judge.layouts[-1] == header["new"]:
+                assert self.world.has_blob(header["new"]), f"{header['new']} came into force and is not stored"
         upto = self.judge.fold.offset
         self.say(f"folds [{first}, {upto})")
         self.lanes["publish"].run(self.host.publish(upto, messages))
@@ -140,7 +150,10 @@ class JudgeHost:
             log.arrive(0)
         offset = self.judge.fold.offset
         self.say(f"begins a checkpoint at {offset}")
-        self.lanes["store"].run(self.host.checkpoint(offset, self.judge.state(), self.world.name("c")))
+        stored, begin = list(self.world.state()), self.world.ledger_begin
+        needed = {*self.judge.layouts, *self.tail.in_force.values()}
+        steps = self.host.checkpoint(offset, self.judge.state(), self.world.name("c"), stored, needed, begin)
+        self.lanes["store"].run(steps)
 
     def step(self, lane: str, fate: str) -> None:
         """Send the present step of a lane."""
@@ -149,7 +162,7 @@ class JudgeHost:
         keys = ", ".join(message.key.decode() for message in step.messages)
         self.say(f"sends {keys} to {step.topic}: {fate}")
         if self.world.topics[step.topic].send(step.messages, fate):
-            self.world.checkpointed |= step.messages[0].key.startswith(b"manifest")
+            self.world.checkpointed |= lane == "store" and step.messages[0].value is not None
             self.lanes[lane].acknowledged()
 
     def store_positions(self, fate: str) -> None:

@@ -164,14 +164,38 @@ class LedgerMachine(RuleBasedStateMachine):
                 workers.remove(worker)
 
     @precondition(lambda self: self._awake())
-    @rule(pick=picks, fate=fates)
-    def adopt(self, pick: int, fate: str) -> None:
-        """A worker prepares a note, or writes the one it has prepared: two racing adopters name the same parent."""
+    @rule(pick=picks, name=picks, fate=fates)
+    def adopt(self, pick: int, name: int, fate: str) -> None:
+        """A worker puts a layout, or writes the note of the one it has put: two racing adopters name the same parent."""
         worker = choose(self._awake(), pick)
         if worker.note is None:
-            worker.propose()
+            worker.propose(name, fate)
         else:
             worker.send_note(fate)
+
+    @precondition(lambda self: self._hosts())
+    @rule(pick=picks)
+    def a_week_passes(self, pick: int) -> None:
+        """Who stood still is out of it, what was delayed has arrived, the others have read on; the ledger loses what is old.
+
+        What a host is about to send to ``state`` may still be under way.
+        """
+        world = self.world
+        world.workers, world.hosts = self._awake(), self._hosts()
+        for log in (world.ledger, *world.topics.values()):
+            while log.limbo:
+                log.arrive(0)
+        for worker in world.workers:
+            worker.read_ledger()
+        for host in world.hosts:
+            host.read_tail()
+            promises.finish_judging(host)
+            host.store_positions("delivered")
+        judge = choose(world.hosts, pick)
+        if judge.may_checkpoint:
+            judge.checkpoint()
+            judge.step("store", "delivered")
+            world.retain_ledger()
 
     # The network and the clock.
 

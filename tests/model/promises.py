@@ -37,7 +37,7 @@ def settle(world: World) -> None:
     for host in (*world.hosts, heir):
         _tick_on(world, host)
     world.hosts = [heir]
-    _finish_judging(heir)
+    finish_judging(heir)
 
 
 def _finish_reading(tap: Tap) -> None:
@@ -65,7 +65,8 @@ def _tick_on(world: World, host: JudgeHost) -> None:
     assert world.truth().fold.time_ms - before >= 1_000, "ledger time stands still"
 
 
-def _finish_judging(host: JudgeHost) -> None:
+def finish_judging(host: JudgeHost) -> None:
+    """A host folds the ledger to its end and publishes all that follows."""
     while host.lanes["publish"].step or host.judge.fold.offset < len(host.world.ledger.records):
         if host.lanes["publish"].step:
             host.step("publish", "delivered")
@@ -82,6 +83,7 @@ def check(world: World) -> None:
     repeated = [item for item, times in seen.items() if times > 1]
     assert not repeated, f"records {repeated} are in more than one accepted entry"
     _check_folding(world, fold.snapshot())
+    assert world.has_blob(fold.in_force["layout"]), f"{fold.in_force['layout']} is in force and not stored"
     _check_outputs(world)
     check_time(world)
 

@@ -157,6 +157,7 @@ class Worker:
         stored = latest_positions(world.state())
         self.fold = world.protocol.fold.restore(stored.fold) if stored else world.protocol.fold()
         self.taps: dict[Key, Tap] = {}
+        self.put: tuple[str, int, str] | None = None
         self.note: dict[str, Any] | None = None
         self.frozen = False
         self.read_ledger()
@@ -177,11 +178,18 @@ class Worker:
         self.taps.setdefault(key, self.world.protocol.tap(self, key))
         self.world.say(f"{self.name} {key}: assigned")
 
-    def propose(self) -> None:
-        self.note = adopt_header("layout", self.world.name("L"), self.fold.in_force["layout"])
+    def propose(self, pick: int, fate: str) -> None:
+        """Put a layout, one of few, so that the same content comes back; once that is acknowledged the note is ready."""
+        if self.put is None:
+            parent = self.fold.in_force["layout"]
+            self.put = (sorted({"L0", "L1", "L2"} - {parent})[pick % 2], self.fold.offset, parent)
+        name, offset, parent = self.put
+        self.world.say(f"{self.name} puts {name} at {offset}: {fate}")
+        if self.world.put_blob(name, offset, fate):
+            self.note = adopt_header("layout", name, parent)
 
     def send_note(self, fate: str) -> None:
         assert self.note is not None
         self.world.say(f"{self.name} adopts {self.note['new']} after {self.note['parent']}: {fate}")
         self.world.ledger.send([(self.note, None)], fate)
-        self.note = None
+        self.note = self.put = None

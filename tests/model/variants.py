@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stream.cursor import Cursor
 from stream.ledger import Fold, Position
+from stream.parts import blob_key
 from stream.publishing import Host, Message, Send, Ticker
 from tests.model.tap import Tap
 
@@ -22,6 +23,7 @@ class Protocol:
     tap: type[Tap] = Tap
     host: type[Host] = Host
     ticker: type[Ticker] = Ticker
+    blob_key: Callable[[str, int], str] = blob_key
 
 
 class AcceptAnything(Fold):
@@ -84,15 +86,40 @@ class OpenWithoutAnchor(Fold):
         return super().apply(offset, {**header, "anchor": None} if header["kind"] == "open" else header)
 
 
-class ManifestFirst(Host):
-    """The manifest of a checkpoint is written before its parts."""
+class RemoveFirst(Host):
+    """What the new checkpoint makes useless is removed before that one is acknowledged."""
 
-    def checkpoint(self, offset: int, data: bytes, nonce: str) -> Iterator[Send]:
-        steps = super().checkpoint(offset, data, nonce)
-        parts, manifest = next(steps), next(steps)
-        yield manifest
-        yield parts
-        yield from steps
+    def checkpoint(
+        self,
+        offset: int,
+        data: bytes,
+        nonce: str,
+        stored: Iterable[str] = (),
+        needed: Collection[str] = (),
+        begin: int = 0,
+    ) -> Iterator[Send]:
+        steps = list(super().checkpoint(offset, data, nonce, stored, needed, begin))
+        return reversed(steps)
+
+
+class RemoveUnnamed(Host):
+    """A blob is removed as soon as nothing names it: its note may be about to be written."""
+
+    def checkpoint(
+        self,
+        offset: int,
+        data: bytes,
+        nonce: str,
+        stored: Iterable[str] = (),
+        needed: Collection[str] = (),
+        begin: int = 0,
+    ) -> Iterator[Send]:
+        return super().checkpoint(offset, data, nonce, stored, needed, offset + 1)
+
+
+def one_key(name: str, _: int) -> str:
+    """Content that comes back is put under the key it had: a removal that was decided before then takes it away."""
+    return blob_key(name, 0)
 
 
 PROTOCOL = Protocol("as specified")
@@ -104,5 +131,7 @@ BROKEN = (
     Protocol("a cut that loses the frontier", tap=ForgetFrontier),
     Protocol("ticks of two hosts added up", ticker=AddUpHosts),
     Protocol("open without an anchor", fold=OpenWithoutAnchor),
-    Protocol("manifest before its parts", host=ManifestFirst),
+    Protocol("removal before the checkpoint", host=RemoveFirst),
+    Protocol("blobs removed once nothing names them", host=RemoveUnnamed),
+    Protocol("one key for each blob", blob_key=one_key),
 )

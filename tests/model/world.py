@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stream.ledger import Anchor, Fold, Frontier, Key, adopt_header
+from stream.parts import BLOB, join, names, split
 from stream.publishing import Message
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class World:
         self._ids = 0
         self._names = 0
         self._event_time = 0
+        self.ledger_begin = 0
+        self.put_blob("L0", 0, "delivered")
         self.ledger.send([(adopt_header("layout", "L0", None), None)])
 
     def say(self, text: str) -> None:
@@ -181,6 +184,26 @@ class World:
         """Somebody resets the group's committed offsets; nothing may depend on them."""
         self.committed[key] = min(offset, self.inputs[key].end)
         self.say(f"{key}: offsets of the group reset to {self.committed[key]}")
+
+    def put_blob(self, name: str, offset: int, fate: str) -> bool:
+        """Put a layout while the ledger stands at an offset; return whether that was acknowledged."""
+        parts = split(self.protocol.blob_key(name, offset), name.encode())
+        return self.topics["state"].send(
+            [Message(offset, "state", k.encode(), part) for k, part in parts.items()], fate
+        )
+
+    def has_blob(self, name: str) -> bool:
+        view = self.state()
+        return any(join(put, view) is not None for put in names(f"{BLOB}{name}/", view))
+
+    def retain_ledger(self) -> None:
+        """Retention removes what is old of the ledger. It takes 7 days: nobody at work is behind, and nothing is under way.
+
+        A worker that has put a layout and stands still before its note bounds it: the one assumption of `stream.parts`.
+        """
+        puts = [worker.put[1] for worker in self.workers if worker.put is not None]
+        self.ledger_begin = max(self.ledger_begin, min([len(self.ledger.records), *puts]))
+        self.say(f"retention, the ledger begins at {self.ledger_begin}")
 
     def wait(self, elapsed: int) -> None:
         self.now += elapsed
