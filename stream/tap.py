@@ -55,7 +55,6 @@ class Tap:
         self._key = key
         self._hash_key = hash_key
         self._anchor: Anchor | None = None
-        self._next_layout: Layout | None = None
         self._decoders = {format: decoder() for format, decoder in DECODERS.items()}
         self._decoded: tuple[RecordBatch, dict[str, list[Row]]] | None = None
         self._tallies: list[Tally] = []
@@ -98,10 +97,6 @@ class Tap:
             self._decoded = None
         return Fed.COUNTED if whole else Fed.FULL
 
-    def idle(self, at: int) -> None:
-        """Account for the offsets below ``at``, the fetch position while nothing is queued: they held no record."""
-        self._advance(max(at, self.cursor.next))
-
     def lost(self, to: int) -> None:
         """Account for the offsets below ``to`` that retention took before they were read."""
         for tally in self._tallies:
@@ -120,8 +115,6 @@ class Tap:
         empty = covers[0] == covers[1]
         body = {} if empty else {tally.plan.name: tally.take().to_dict() for tally in self._tallies}
         self._anchor = None
-        if self._next_layout is not None:
-            self._use(self._next_layout)
         return codec.pack(header, body)
 
     def settle(self, position: Position) -> bool:
@@ -129,10 +122,9 @@ class Tap:
         return self.cursor.settle(position)
 
     def adopt(self, layout: Layout) -> None:
-        """Count by another layout from the next cut on, or at once when nothing is pending."""
-        if self.pending:
-            self._next_layout = layout
-        else:
+        """Count by another layout from now on; only after a cut, since an entry names the one layout it was counted by."""
+        if layout.id != self._layout_id:
+            assert not self.pending, "what is pending was counted by the layout before"
             self._use(layout)
 
     def _use(self, layout: Layout) -> None:
@@ -151,7 +143,6 @@ class Tap:
             for plan in plans
         ]
         self._layout_id = layout.id
-        self._next_layout = None
 
     def _sorted(self, batch: RecordBatch, first: int, last: int, now_ms: int) -> list[Sorted]:
         """Decode a part of a chunk, once for all streams of a format, and sort it for each."""
@@ -174,7 +165,7 @@ class Tap:
                 )
         return [tally.sort(records[tally.plan.format], now_ms) for tally in self._tallies]
 
-    def _advance(self, to: int, counted: int = 0) -> None:
+    def _advance(self, to: int, counted: int) -> None:
         """Note that everything below ``to`` is counted; offsets that held none of the counted records are gaps."""
         for tally in self._tallies:
             tally.skip(gaps=to - self.cursor.next - counted)
