@@ -13,19 +13,17 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
-from aiokafka.errors import KafkaError
-
 from stream.batch import RecordBatch
+from stream.catchup import BinsWait, must_wait
 from stream.clock import Clocks
 from stream.codec import pack
 from stream.cursor import start
 from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.patience import RETRY_S, TRANSIENT
 from stream.kafka.producer import Producer
 from stream.kafka.source import Input
 from stream.layout import Layout
-from stream.learn import MIN_RECORDS
 from stream.ledger import HEARTBEAT_MS, Anchor, Key, Position, open_header
-from stream.panes import watermark
 from stream.tap import Fed, Tap
 
 log = logging.getLogger(__name__)
@@ -34,10 +32,7 @@ CUT_S = 1.0
 ENTRIES_PER_S = 50
 CONFIRM_S = 2.0
 HURRY_S = 0.1
-AHEAD_PANES = 24
 SEND_S = 40.0
-RETRY_S = 1.0
-BINS_S = 5.0
 
 
 class Lane:
@@ -93,8 +88,7 @@ class Tapping:
         self._layout = layout
         self._clocks = clocks
         self._tasks: set[asyncio.Task[None]] = set()
-        self._counted: dict[str, int] = {}
-        self._hurry = asyncio.Event()
+        self._bins = BinsWait(layout, clocks)
 
     async def assigned(self, keys: set[Key]) -> None:
         """Start a tap for each partition."""
@@ -119,7 +113,7 @@ class Tapping:
         self._restart(key)
 
     async def on_batch(self, batch: RecordBatch) -> None:
-        """Count one batch, or put it aside while its partition is too far ahead of the others."""
+        """Count one batch, or put it aside while its partition must wait for others."""
         key = (batch.topic, batch.partition)
         lane = self.lanes.get(key)
         if lane is None:
@@ -130,18 +124,18 @@ class Tapping:
                 lane.parked.append(batch)
             else:
                 await self._count(key, lane, batch)
-        await self._wait_for_bins(batch)
+        await self._bins.after(batch, lambda: bool(self.lanes))
         await asyncio.sleep(0)
 
     async def _count(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Feed one batch to the tap; cut in between when it does not fit into one entry."""
         while lane.tap is not None and self.lanes.get(key) is lane:
-            if self._is_ahead(key, lane):
+            if self._must_wait(key, lane):
                 await self._park(key, lane, batch)
                 return
             fed = lane.tap.feed(batch, self._clocks.wall_ms)
             if fed is Fed.COUNTED:
-                self._counted[batch.topic] = self._counted.get(batch.topic, 0) + len(batch.offsets)
+                self._bins.counted(batch.topic, len(batch.offsets))
                 return
             if fed is Fed.MISPLACED:
                 if batch.next > lane.tap.cursor.next:
@@ -152,7 +146,7 @@ class Tapping:
     async def _park(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Put a batch aside and stop fetching the partition: open panes stay few while catching up, and memory with them."""
         lane.parked.append(batch)
-        self._hurry.set()
+        self._bins.hurry.set()
         if not lane.paused and self.input is not None:
             lane.paused = True
             await self.input.pause(key)
@@ -160,7 +154,7 @@ class Tapping:
     async def _unpark(self, key: Key, lane: Lane) -> None:
         """Count what was put aside, as soon as the others have caught up."""
         async with lane.order:
-            while lane.parked and not self._is_ahead(key, lane):
+            while lane.parked and not self._must_wait(key, lane):
                 batch = lane.parked.pop(0)
                 held, lane.parked = lane.parked, []
                 await self._count(key, lane, batch)
@@ -169,30 +163,13 @@ class Tapping:
                 lane.paused = False
                 await self.input.resume(key)
 
-    async def _wait_for_bins(self, batch: RecordBatch) -> None:
-        """While catching up, wait a little for the bins that the records counted so far suffice to learn.
-
-        What a topic holds is read at tens of thousands of records a second; adopting a layout takes a second. Without this
-        pause all of it would have passed before there are bins, and no reference could be learned from it.
-        """
-        layout = self._layout()
-        streams = layout.plan.of_topic(batch.topic)
-        learning = any(not layout.sections[stream.name].learned for stream in streams)
-        if not learning or batch.next >= batch.end or self._counted.get(batch.topic, 0) < MIN_RECORDS:
-            return
-        deadline = self._clocks.monotonic() + BINS_S
-        self._hurry.set()
-        while self._layout() is layout and self._clocks.monotonic() < deadline and self.lanes:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        self._counted[batch.topic] = 0
-
     async def run(self) -> None:
         """Cut every second (rarer above 50 partitions), for ever."""
         while True:
             await asyncio.sleep(HURRY_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), max(CUT_S, len(self.lanes) / ENTRIES_PER_S) - HURRY_S)
-            self._hurry.clear()
+                await asyncio.wait_for(self._bins.hurry.wait(), max(CUT_S, len(self.lanes) / ENTRIES_PER_S) - HURRY_S)
+            self._bins.hurry.clear()
             await self._round()
 
     async def _round(self, force: bool = False) -> None:
@@ -240,7 +217,7 @@ class Tapping:
                 await self._ledger.reach(1 + max((offset for offset in written if offset is not None), default=-1))
                 if None in written:
                     await self._ledger.reach_end()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except TRANSIENT as error:
             log.warning("the ledger cannot be read back: %s", error)
             return False
         return True
@@ -262,7 +239,7 @@ class Tapping:
             while self.lanes.get(key) is lane and lane.tap is None:
                 try:
                     await self._find(key, lane)
-                except (KafkaError, OSError, TimeoutError) as error:
+                except TRANSIENT as error:
                     log.warning("%s/%d: cannot find out where to go on, trying again: %s", *key, error)
                     await asyncio.sleep(RETRY_S)
         finally:
@@ -327,25 +304,5 @@ class Tapping:
         found = await self.input.read_one(key, offset)
         return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
 
-    def _is_ahead(self, key: Key, lane: Lane) -> bool:
-        """Return whether a partition is far ahead of the slowest one of a stream.
-
-        Also at its end: the others may still be far behind, after a start or a kill, and panes that wait for them are few.
-        While nothing is known of some partition, one that catches up waits after its first entry.
-        """
-        layout, fold = self._layout(), self._ledger.fold
-        position = fold.positions.get(key)
-        for stream in layout.plan.of_topic(key[0]):
-            frontier = None if position is None else position.frontier.get(stream.name, (None, None))[0]
-            if frontier is None:
-                continue
-            mark = watermark(fold, stream, layout.sections[stream.name].partitions).time
-            panes = AHEAD_PANES
-            if mark is not None:
-                slowest = mark + stream.lateness_ms
-            else:
-                slowest = lane.first.setdefault(stream.name, frontier)
-                panes = AHEAD_PANES if position is not None and position.at_end else 0
-            if frontier - slowest > panes * layout.plan.pane_ms:
-                return True
-        return False
+    def _must_wait(self, key: Key, lane: Lane) -> bool:
+        return must_wait(self._layout(), self._ledger.fold, key, lane.first)

@@ -142,6 +142,20 @@ def test_what_a_topic_holds_is_counted_whole(broker: Broker, tmp_path: Path) -> 
     assert worker.text.count("assigned: 3 partitions, judge") == 2
 
 
+def test_streams_of_opposite_skew_are_counted_whole(broker: Broker, tmp_path: Path) -> None:
+    """One partition holds the one stream first, the other partition the other: neither waits for the other for ever."""
+    bench = Bench(broker, tmp_path, ", where: {kind: a}", partitions=2, start="earliest")
+    other = bench.text[bench.text.index("  m:") :].replace("  m:", "  n:").replace("{kind: a}", "{kind: b}")
+    bench.text += other
+    for partition, kinds in enumerate(("ab", "ba")):
+        stamps = [(kind, BASE_MS + 250 * i) for kind in kinds for i in range(1200)]
+        rows = [Row(json.dumps({"x": 1, "ts": ts, "kind": kind}).encode(), None, partition) for kind, ts in stamps]
+        asyncio.run(admin.produce(bench.address, bench.topic, rows))
+    with bench.at_work() as worker:
+        bench.settled(applied=2 * 2400, filtered=2 * 2400)
+        assert worker.stop()[0] == 0
+
+
 def test_a_broker_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
     """Exit code 69, which means: start me again later."""
     text = "app: a\nmodels: {m: {owner: o, decision: d, when_wrong: w, features: {topic: t}}}\n"
