@@ -7,8 +7,10 @@ costs more than reading ten blocks. A value is shown only shortened and never wh
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path as File
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -16,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from stream.config.yaml_tree import Document, Path
 
 MAX_SHOWN = 60
+MAX_PATH = 160
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,29 @@ def dotted(path: Path) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{spelled(part)}" if text else spelled(part)
-    return text
+    return text if len(text) <= MAX_PATH else f"{text[: MAX_PATH // 2]}...{text[-MAX_PATH // 2 :]}"
+
+
+def spoken(path: str | File) -> str:
+    """Return a file's name as it is shortest from the present folder: a long path hides what is wrong with it.
+
+    >>> spoken(File.cwd() / "conf" / "fraud.yaml")
+    'conf/fraud.yaml'
+    """
+    try:
+        short = os.path.relpath(path)
+    except OSError:  # the present folder was deleted
+        return visible(str(path))
+    return visible(short if len(short) < len(str(path)) else str(path))
+
+
+def visible(text: str) -> str:
+    r"""Return text that cannot steer a terminal.
+
+    >>> visible("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def spelled(key: str) -> str:

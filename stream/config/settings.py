@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stream.config.checks import check
-from stream.config.errors import Problem, SettingsError, did_you_mean, located, shown, spelled, suggestion
+from stream.config.errors import Problem, SettingsError, did_you_mean, located, shown, spelled, spoken, suggestion
 from stream.config.hash_key import HashKey, key_of_app, read_key
 from stream.config.models import Block, Settings
 from stream.config.yaml_tree import MAX_BYTES, Document, Path, YamlError, read_yaml
@@ -39,7 +39,7 @@ def load(path: str | File, environ: Mapping[str, str] | None = None) -> Settings
     result = _load(File(path), os.environ if environ is None else environ)
     if isinstance(result, Settings):
         return result
-    raise SettingsError(str(path), result)
+    raise SettingsError(spoken(path), result)
 
 
 def _load(path: File, environ: Mapping[str, str]) -> Settings | list[Problem]:

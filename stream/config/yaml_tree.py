@@ -113,7 +113,7 @@ def _compose(text: str) -> yaml.Node | None:
             error.problem_mark, "not one YAML document: an unknown or repeated anchor, or a second document"
         ) from None
     except yaml.MarkedYAMLError as error:
-        raise _at(error.problem_mark, f"not YAML: {_unquoted(error.problem or '')}") from None
+        raise _unread(text, error) from None
     except yaml.reader.ReaderError as error:
         raise YamlError(f"character {error.position} is not allowed in YAML") from None
     except RecursionError:
@@ -121,6 +121,34 @@ def _compose(text: str) -> yaml.Node | None:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _unread(text: str, error: yaml.MarkedYAMLError) -> YamlError:
+    """Return what is wrong with a text that is not YAML. A tab that indents is often noticed by PyYAML only further on."""
+    mark, problem = error.problem_mark, error.problem or ""
+    lines = text.splitlines()
+    if mark is not None and mark.line < len(lines):
+        line = lines[mark.line]
+        tab = line[: len(line) - len(line.lstrip())].find("\t")
+        tab = mark.column if tab < 0 and line[mark.column :].startswith("\t") else tab
+        if tab >= 0:
+            return YamlError("not YAML: a tab where only spaces may stand", mark.line + 1, tab + 1, "use spaces")
+    hint = next((hint for words, hint in _HINTS if words in problem), None)
+    if hint == _OPEN and error.context_mark is not None:
+        hint = f"{hint} It may be the one in line {error.context_mark.line + 1}"
+    return _at(mark, f"not YAML: {_unquoted(problem)}", hint)
+
+
+_OPEN = "is a bracket, a brace or a quote not closed?"
+_HINTS = (
+    ("mapping values are not allowed", "is a text with ': ' in it missing its quotes, or a line indented too far?"),
+    ("<block end>", "is this line indented like the ones beside it?"),
+    ("could not find expected ':'", "is a ':' missing behind the key, here or in the line above?"),
+    ("stream", _OPEN),
+    ("',' or", "is a comma, a bracket or a brace missing?"),
+    ("cannot start any token", "a text that begins with this character needs quotes"),
+)
+"""Words of PyYAML, and what they mean to somebody who does not know its grammar."""
 
 
 def _unquoted(message: str) -> str:
