@@ -19,6 +19,9 @@ from stream.worker import Worker
 
 QUIET_S = 10.0
 
+CLOCKS = Clocks(time.monotonic, time.time)
+"""The real ones. Whoever needs a clock is handed these."""
+
 
 def run(settings: Settings, timing: dict[str, Any] | None = None) -> int:
     """Run one worker until a signal or an end of its own; return the exit code.
@@ -46,7 +49,7 @@ async def _run(settings: Settings, timing: dict[str, Any] | None) -> int:
         ",".join(settings.kafka.brokers),
         settings.key.secret,
         settings.start == "earliest",
-        Clocks(time.monotonic, time.time),
+        CLOCKS,
         timing,
     )
     loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ This is the one list. The help of the command prints it, and every refusal carri
 from __future__ import annotations
 
 OK = 0
-FAULT_MISSED = 1
+FAILED = 1
 NOT_RUN = 2
 USAGE = 64
 DATA = 65
@@ -22,11 +22,11 @@ NO_READER = 141
 
 MEANING = {
     OK: "done; warnings may have been printed",
-    FAULT_MISSED: "demo: a fault was missed or a page was false",
+    FAILED: "replay --fail-on found an alert; demo missed a fault or paged falsely",
     NOT_RUN: "demo: it could not be run",
     USAGE: "the command line is wrong",
-    DATA: "a file to replay cannot be understood",
-    NO_INPUT: "a topic or a file does not exist",
+    DATA: "a file to replay cannot be understood, or nothing in it could be judged",
+    NO_INPUT: "a topic or a file does not exist, or the file cannot be opened",
     UNAVAILABLE: "no broker answers",
     BUG: "an error of ours; please report it",
     GONE: "the ledger no longer reaches back to what is stored",

@@ -10,6 +10,7 @@ envelope the event time stands in for the timestamp.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ import orjson
 
 from stream.batch import RecordBatch
 from stream.codec import unpack
+from stream.config.errors import spoken
 from stream.judge import Judge, Proposal
 from stream.layout import layout_zero
 from stream.learn import learn_references
@@ -33,11 +35,15 @@ CHUNK = 1000
 MAX_TIMESTAMP = 253_402_300_799_999
 """The end of the year 9999."""
 QUIET_MS = 8 * 86_400_000
+MAX_LINE = 1 << 24
+"""Bytes; more without an end of line is no file of JSON lines, and would have to be held in memory."""
 _ENVELOPE = {"key", "timestamp", "headers", "value"}
+_KCAT = {"topic", "partition", "offset", "payload"}
+"""Keys of what ``kcat -J`` prints, besides others."""
 
 
 class BadLineError(ValueError):
-    """A line is an envelope that cannot be understood: it is no record, so there is nothing to reject and count."""
+    """A line is something around a record that cannot be understood: there is nothing to reject and count."""
 
 
 @dataclass(slots=True)
@@ -218,29 +224,39 @@ def read_lines(path: Path, streams: tuple[StreamPlan, ...]) -> Iterator[Line]:
     """Yield the records of a JSONL file; a line that is not JSON is a record that cannot be read.
 
     Raises:
-        BadLineError: an envelope has a key, a timestamp or headers of another kind; with file and line.
+        BadLineError: an envelope has no value, or a key, a timestamp or headers of another kind; a line is too long; with
+            file and line.
     """
     timed = next((stream for stream in streams if stream.time is not None), None)
     last = 0
     with path.open("rb") as lines:
-        for number, raw in enumerate(lines, 1):
+        for number, raw in enumerate(iter(lambda: lines.readline(MAX_LINE), b""), 1):
+            if len(raw) == MAX_LINE:
+                raise BadLineError(
+                    f"{spoken(path)}:{number}: longer than {MAX_LINE >> 20} MB: not a file with one JSON on a line"
+                )
             text = raw.rstrip(b"\r\n")
             if text:
                 try:
                     line = _line(text, timed, last, len(raw))
                 except BadLineError as error:
-                    raise BadLineError(f"{path}:{number}: {error}") from None
+                    raise BadLineError(f"{spoken(path)}:{number}: {error}") from None
                 last = max(last, line.timestamp)
                 yield line
 
 
 def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
+    dumps: Callable[[Any], bytes] = orjson.dumps
     try:
         tree = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return Line(last, None, text, (), size)
-    if not isinstance(tree, dict) or "value" not in tree or not tree.keys() <= _ENVELOPE or len(tree) < 2:
+        tree, dumps = _lenient(text), _with_nan
+    if not isinstance(tree, dict) or not _is_envelope(tree):
         return Line(_event_time(tree, timed, last), None, text, (), size)
+    if "value" not in tree:
+        raise BadLineError(
+            "an envelope without 'value'. A tombstone is \"value\": null; a record of just these fields needs an envelope"
+        )
     key, value, headers = tree.get("key"), tree["value"], tree.get("headers") or {}
     stamp = tree.get("timestamp")
     if key is not None and not isinstance(key, str):
@@ -249,14 +265,42 @@ def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
         raise BadLineError("'timestamp' of an envelope must be milliseconds since 1970, a whole number")
     if not isinstance(headers, dict) or not all(item is None or isinstance(item, str) for item in headers.values()):
         raise BadLineError("'headers' of an envelope must be a mapping of texts")
-    body = None if value is None else value.encode() if isinstance(value, str) else orjson.dumps(value)
+    body = None if value is None else _bytes(value) if isinstance(value, str) else dumps(value)
     return Line(
         _event_time(value, timed, last) if stamp is None else stamp,
-        None if key is None else key.encode(),
+        None if key is None else _bytes(key),
         body,
-        tuple((name, None if item is None else item.encode()) for name, item in headers.items()),
+        tuple((name, None if item is None else _bytes(item)) for name, item in headers.items()),
         size,
     )
+
+
+def _lenient(text: bytes) -> Any:
+    """Return what a line holds that orjson refuses, None when it is no JSON. A ``NaN`` is one (`stream.reading.records`)."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _with_nan(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _is_envelope(tree: dict[str, Any]) -> bool:
+    """Tell an envelope from the value of a record, which may have fields of these names.
+
+    Raises:
+        BadLineError: it is another program's envelope.
+    """
+    if tree.keys() >= _KCAT:
+        hint = """print them with kcat -f '{"timestamp":%T,"value":%s}\\n' instead"""
+        raise BadLineError(f"this is what kcat -J prints; {hint}")
+    return len(tree) >= 2 and tree.keys() <= _ENVELOPE and ("value" in tree or tree.keys() >= {"timestamp", "key"})
 
 
 def _event_time(tree: Any, timed: StreamPlan | None, last: int) -> int:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stream.commands.showing import duration
+from stream.commands.pace import HOUR_MS, Pace
+from stream.commands.showing import duration, number
 from stream.config.durations import format_duration
+from stream.config.errors import visible
 from stream.judging.watch import Watch
 from stream.learn import MIN_N, MIN_PANES, MIN_RECORDS, MIN_RECORDS_OF_A_DAY, MIN_VALUES
 from stream.plan import StreamPlan
 
 DAY_MS = 86_400_000
+SHOWN = 8
+_NEEDED = (
+    f"needed: {MIN_RECORDS:,} records for the bins, then {MIN_PANES} panes and {MIN_VALUES:,} values of each field"
+)
 
 
 def at_once(pane_ms: int) -> str:
@@ -23,15 +29,15 @@ def at_once(pane_ms: int) -> str:
     )
 
 
-def lines(plan: StreamPlan, watch: Watch | None, pane_ms: int, per_hour: float, kept: int) -> Iterator[str]:
+def lines(plan: StreamPlan, watch: Watch | None, pane_ms: int, pace: Pace, kept: int) -> Iterator[str]:
     """Yield when a stream counts as stopped, and when drift will be watched.
 
     Args:
         watch: what the monitor knows of the stream; None before it has run.
-        per_hour: records of the stream in the last hour. kept: how many the topic holds, if they will be read; otherwise 0.
+        pace: how many records of the stream come. kept: how many the topic holds, if they will be read; otherwise 0.
     """
     yield f"volume (stopped): {_silence(plan)}"
-    yield _estimate(pane_ms, per_hour, kept) if watch is None else _progress(watch)
+    yield "drift: " + (_estimate(pane_ms, pace, kept) if watch is None else _progress(watch, pane_ms, pace))
 
 
 def _silence(plan: StreamPlan) -> str:
@@ -40,46 +46,81 @@ def _silence(plan: StreamPlan) -> str:
     return "after 5m of silence or 3 times the longest gap of 7 days, a ticket until those have been seen"
 
 
-def _progress(watch: Watch) -> str:
-    drift, names = watch.bank.drift, watch.section.names
+def _estimate(pane_ms: int, pace: Pace, kept: int) -> str:
+    """Say when drift will be watched although nothing has been learned yet."""
+    enough = kept >= MIN_RECORDS + MIN_VALUES
+    if pace.per_hour is None and enough:
+        return f"soon after the start, if the {kept:,} records of the topic fill {MIN_PANES} panes; {pace.why}"
+    if pace.per_hour is None:
+        return f"it cannot be said when: {pace.why} ({_NEEDED})"
+    left = learning_ms(pane_ms, pace.per_hour) - kept / pace.per_hour * HOUR_MS
+    if enough and left <= 0:
+        return f"soon after the start: the topic holds {kept:,} records to learn from ({_NEEDED})"
+    return f"about {duration(max(left, pane_ms))} after the start, at {_rate(pace.per_hour)} ({_NEEDED})"
+
+
+def _progress(watch: Watch, pane_ms: int, pace: Pace) -> str:
+    """Say how far a monitor that runs has come."""
+    drift, names, learning = watch.bank.drift, watch.section.names, watch.learning
     if drift.reference:
         ready = [names[row] for row in np.flatnonzero(drift.armed)]
-        return f"drift: armed on {len(ready)} of {len(names)} fields" + (f": {', '.join(ready[:8])}" if ready else "")
+        return f"armed on {len(ready)} of {number(len(names), 'field')}" + (f": {_listed(ready)}" if ready else "")
     if not watch.section.learned:
+        left = pace.per_hour and learning_ms(pane_ms, pace.per_hour, learning.records)
         return (
-            f"drift: {watch.learning.records} of {MIN_RECORDS} records are seen from which the bins are learned; "
-            f"then come {MIN_PANES} panes with {MIN_VALUES} values of a field"
+            f"{learning.records:,} of {MIN_RECORDS:,} records are seen from which the bins are learned; "
+            f"then come {MIN_PANES} panes with {MIN_VALUES:,} values of a field{_to_go(left, pace)}"
         )
-    values = [
-        int(sum(pane[row].sum() for pane in watch.learning.lesson))
-        for row, bins in enumerate(watch.section.bins)
-        if bins
-    ]
+    binned = [row for row, bins in enumerate(watch.section.bins) if bins]
+    rarest = min((int(sum(pane[row].sum() for pane in learning.lesson)) for row in binned), default=0)
+    panes = len(learning.lesson)
+    left = pace.per_hour and _reference_ms(pane_ms, pace.per_hour / HOUR_MS, panes, rarest)
     return (
-        f"drift: {len(watch.learning.lesson)} of {MIN_PANES} panes are collected, and {min(values, default=0)} of {MIN_VALUES} "
-        "values of the rarest field"
+        f"{panes} of {MIN_PANES} panes are collected, and {rarest:,} of {MIN_VALUES:,} "
+        f"values of the rarest field{_to_go(left, pace)}"
     )
 
 
-def _estimate(pane_ms: int, per_hour: float, kept: int) -> str:
-    need = f"{MIN_RECORDS} records for the bins, then {MIN_PANES} panes and {MIN_VALUES} values of each field"
-    if kept >= MIN_RECORDS + MIN_VALUES:
-        return f"drift: soon after the start: the topic holds {kept} records to learn from (needed: {need})"
-    if per_hour <= 0:
-        return f"drift: nobody can say when: no record came in the last hour (needed: {need})"
-    return f"drift: about {duration(learning_ms(pane_ms, per_hour))} after the start (needed: {need})"
+def _to_go(left_ms: float | None, pace: Pace) -> str:
+    if not left_ms or pace.per_hour is None:
+        return ""
+    return f"; about {duration(left_ms)} to go at {_rate(pace.per_hour)}"
 
 
-def learning_ms(pane_ms: int, per_hour: float) -> float:
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(visible, names[:SHOWN])) + more
+
+
+def _rate(per_hour: float) -> str:
+    """Return a rate in the unit that keeps it readable.
+
+    >>> _rate(7_200_000), _rate(5_400), _rate(0.5)
+    ('2,000 records a second', '5,400 records an hour', '12 records a day')
+    """
+    if per_hour >= 36_000:
+        return f"{per_hour / 3600:,.0f} records a second"
+    return f"{per_hour:,.0f} records an hour" if per_hour >= 2 else f"{per_hour * 24:,.0f} records a day"
+
+
+def learning_ms(pane_ms: int, per_hour: float, seen: int = 0) -> float:
     """Return how long learning takes at a steady rate.
 
     Bins come after 10,000 records, or after a day with 500; a pane teaches once it has 30 values of a field.
 
+    Args:
+        seen: records from which bins are being learned already.
+
     >>> learning_ms(60_000, 36_000) / 3_600_000
     3.611111111111111
     """
-    per_ms = per_hour / 3_600_000
-    bins = MIN_RECORDS / per_ms
+    per_ms = per_hour / HOUR_MS
+    bins = max(MIN_RECORDS - seen, 0) / per_ms
     if per_ms * DAY_MS >= MIN_RECORDS_OF_A_DAY:
-        bins = min(bins, DAY_MS)
-    return bins + max(MIN_PANES * max(pane_ms, MIN_N / per_ms), MIN_VALUES / per_ms)
+        bins = min(bins, max(DAY_MS - seen / per_ms, 0))
+    return bins + _reference_ms(pane_ms, per_ms, 0, 0)
+
+
+def _reference_ms(pane_ms: int, per_ms: float, panes: int, values: int) -> float:
+    """Return how long it takes to collect a reference, of which some panes and values are there."""
+    return max((MIN_PANES - panes) * max(pane_ms, MIN_N / per_ms), (MIN_VALUES - values) / per_ms, 0)

@@ -11,14 +11,17 @@ from typing import Any
 from rich.text import Text
 
 from stream.commands.doubts import type_of
-from stream.commands.showing import aligned, duration, visible
+from stream.commands.showing import aligned, duration
 from stream.commands.understanding import Seen, Understood
+from stream.config.errors import visible
 from stream.plan import StreamPlan
 from stream.reading.records import ABSENT
 
 SHOWN = 3
 MAX_FIELDS = 40
 MAX_VALUE = 60
+SKEW_MS = 2_000
+"""Clocks of two hosts differ by this much without anybody having to know."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STYLE = {"counted": "green", "filtered": "dim", "tombstone": "dim", "late": "yellow"}
 
@@ -114,4 +117,6 @@ def _moment(ms: int) -> str:
 
 
 def _ago(ms: int) -> str:
-    return f"{duration(ms)} ago" if ms >= 0 else f"{duration(-ms)} in the future"
+    if ms >= 0:
+        return f"{duration(ms)} ago"
+    return "just now" if ms > -SKEW_MS else f"{duration(-ms)} in the future"

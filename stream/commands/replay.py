@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,13 +14,14 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream.commands.showing import screen
-from stream.commands.verdict import verdict
+from stream.commands.showing import number, screen
+from stream.commands.verdict import incidents, verdict
 from stream.config.compile import compile_plan
-from stream.config.errors import suggestion
+from stream.config.errors import spoken, suggestion
 from stream.config.settings import Settings
-from stream.exits import DATA, NO_INPUT, OK, USAGE, Refusal
+from stream.exits import DATA, FAILED, NO_INPUT, OK, USAGE, Refusal
 from stream.judging.alerts import AlertRecord, to_line
+from stream.judging.findings import SEVERITIES
 from stream.plan import Plan
 from stream.publishing import Message
 from stream.replay import BadLineError, Replay
@@ -34,13 +36,13 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Replay files.
 
     Raises:
-        Refusal: an input is not there, not configured or not readable.
+        Refusal: an input is not there, not configured or not readable; nothing was judged; the gate is closed.
     """
     plan = compile_plan(settings)
     files = _inputs(arguments.input, plan)
     events: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        lines = _output(arguments.alerts, stack)
+        lines = _output(arguments.alerts, files.values(), stack)
 
         def emit(message: Message) -> None:
             if message.topic == "alerts":
@@ -57,18 +59,43 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
         except BadLineError as error:
             raise Refusal(str(error), DATA) from None
     if not replay.records:
-        raise Refusal(f"{', '.join(map(str, files.values()))}: no record", DATA)
+        raise Refusal(f"{', '.join(map(spoken, files.values()))}: no record", DATA)
     if not arguments.quiet:
         out = screen(sys.stderr if arguments.alerts == STDOUT else sys.stdout)
         for line in verdict(replay, events):
             out.print(line)
     if not any(sum(watch.closed.values()) for watch in replay.judge.watches.values()):
-        raise Refusal(
-            'nothing was judged: not one pane was completed. Each line needs its time: give "timestamp" (ms) in an envelope, '
-            "or `time: {field: ..., unit: ...}` in the configuration",
-            DATA,
-        )
-    return OK
+        raise Refusal(f"nothing was judged: {_why(replay)}", DATA)
+    return _gate(arguments.fail_on, events)
+
+
+def _why(replay: Replay) -> str:
+    """Return why not one pane was completed."""
+    accounts = [account for watch in replay.judge.watches.values() for account in watch.accounts.values()]
+    if not any(account.classes["applied"] or account.classes["late"] for account in accounts):
+        reasons = sorted({reason for account in accounts for reason in account.rejected})
+        rejected = f"all were rejected ({', '.join(reasons)})" if reasons else "all were filtered or empty"
+        return f"none of {number(replay.records, 'record')} could be counted, {rejected}"
+    return (
+        'not one pane was completed. Each line needs its time: give "timestamp" (ms) in an envelope, '
+        "or `time: {field: ..., unit: ...}` in the configuration"
+    )
+
+
+def _gate(limit: str | None, events: list[dict[str, Any]]) -> int:
+    """Return OK unless an alert of at least the severity named by ``--fail-on`` would have been sent.
+
+    Raises:
+        Refusal: one would have been; it says how many, because a pipeline shows little else.
+    """
+    if limit is None:
+        return OK
+    severe = [item for item in incidents(events) if SEVERITIES.index(item.severity) >= SEVERITIES.index(limit)]
+    if not severe:
+        return OK
+    counts = [sum(item.severity == name for item in severe) for name in SEVERITIES]
+    said = " and ".join(number(count, name) for count, name in zip(counts, SEVERITIES, strict=True) if count)
+    raise Refusal(f"{said} would have been sent (--fail-on {limit})", FAILED)
 
 
 def _inputs(texts: Sequence[str], plan: Plan) -> dict[str, Path]:
@@ -91,16 +118,22 @@ def _readable(path: Path) -> Path:
         with path.open("rb"):
             return path
     except OSError as error:
-        raise Refusal(f"{path}: cannot be read: {(error.strerror or 'unknown reason').lower()}", NO_INPUT) from None
+        raise Refusal(
+            f"{spoken(path)}: cannot be read: {(error.strerror or 'unknown reason').lower()}", NO_INPUT
+        ) from None
 
 
-def _output(name: str | None, stack: ExitStack) -> TextIO | None:
+def _output(name: str | None, inputs: Iterable[Path], stack: ExitStack) -> TextIO | None:
     if name is None or name == STDOUT:
         return None if name is None else sys.stdout
+    if any(os.path.exists(name) and path.samefile(name) for path in inputs):
+        raise Refusal(f"--alerts {spoken(name)}: it is an input, and would be overwritten", USAGE)
     try:
         return stack.enter_context(open(name, "w", encoding="utf-8"))
     except OSError as error:
-        raise Refusal(f"{name}: cannot be written: {(error.strerror or 'unknown reason').lower()}", NO_INPUT) from None
+        raise Refusal(
+            f"{spoken(name)}: cannot be written: {(error.strerror or 'unknown reason').lower()}", NO_INPUT
+        ) from None
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from stream import app
+from stream.commands.presence import meant
+from stream.config.compile import compile_plan
 from stream.config.settings import Settings
 
 
@@ -14,7 +16,8 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     Raises:
         Refusal: no broker, a missing topic or a missing right.
     """
-    return app.run(settings, _timing(arguments))
+    with meant(",".join(settings.kafka.brokers), compile_plan(settings).topics):
+        return app.run(settings, _timing(arguments))
 
 
 def _timing(arguments: argparse.Namespace) -> dict[str, float]:

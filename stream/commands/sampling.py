@@ -14,9 +14,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.batch import RecordBatch
+from stream.clock import Clocks
+from stream.commands.pace import HOUR_MS, Looked, Pace, pace
 from stream.kafka.cluster import denied, unreachable
 
-HOUR_MS = 3_600_000
 PATIENCE_S = 5.0
 """How long to wait for records that should be there: the end of a transaction leaves offsets without a record."""
 
@@ -24,7 +25,7 @@ PATIENCE_S = 5.0
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Attributes: partitions: of the topic. batches: the newest records, one batch per partition that has any. kept: offsets
-    the topic holds. last_hour: offsets that were written in the last hour.
+    the topic holds. last_hour: offsets that were written in the last hour. pace: how many come.
     """
 
     topic: str
@@ -32,13 +33,15 @@ class Sample:
     batches: tuple[RecordBatch, ...]
     kept: int
     last_hour: int
+    pace: Pace
 
 
-async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: int) -> dict[str, Sample]:
+async def sample(brokers: str, topics: Mapping[str, int], count: int, clocks: Clocks) -> dict[str, Sample]:
     """Return a sample of each topic.
 
     Args:
         topics: partition count of each. count: records wanted of a topic, shared over its partitions.
+        clocks: the wall clock is read after the records, so that none of them lies in the future.
 
     Raises:
         ClusterError: no right to read, or no broker answers.
@@ -52,7 +55,7 @@ async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: in
     )
     try:
         await consumer.start()
-        return {topic: await _sample(consumer, topic, topics[topic], count, now_ms) for topic in topics}
+        return {topic: await _sample(consumer, topic, topics[topic], count, clocks) for topic in topics}
     except TopicAuthorizationFailedError as error:
         raise denied(error) from None
     except (KafkaError, OSError, TimeoutError) as error:
@@ -61,7 +64,7 @@ async def sample(brokers: str, topics: Mapping[str, int], count: int, now_ms: in
         await consumer.stop()
 
 
-async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count: int, now_ms: int) -> Sample:
+async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count: int, clocks: Clocks) -> Sample:
     tps = [TopicPartition(topic, partition) for partition in range(partitions)]
     consumer.assign(tps)
     begins, listed = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
@@ -71,13 +74,20 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
     found = await _read(consumer, listed)
     # The embedded broker lists an end that lies inside the last batch; what a fetch says is the end indeed.
     ends = {tp: max(listed[tp], consumer.highwater(tp) or 0) for tp in tps}
+    now_ms = clocks.wall_ms
     recent = await consumer.offsets_for_times(dict.fromkeys(tps, now_ms - HOUR_MS))
+    hour_ago = {tp: ends[tp] if at is None else at.offset for tp, at in recent.items()}
+    looked = [
+        Looked(tuple(record.timestamp for record in found[tp]), ends[tp] - hour_ago[tp], hour_ago[tp] > begins[tp])
+        for tp in tps
+    ]
     return Sample(
         topic,
         partitions,
         tuple(_batch(tp, records, ends[tp]) for tp, records in found.items() if records),
         sum(ends[tp] - begins[tp] for tp in tps),
-        sum(ends[tp] - at.offset for tp, at in recent.items() if at is not None),
+        sum(part.last_hour for part in looked),
+        pace(looked, now_ms),
     )
 
 

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from stream.config.errors import visible
 from stream.judging.describe import span
 
 MANY_HOURS_MS = 3 * 86_400_000
@@ -50,15 +51,6 @@ def aligned(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
 
 def _pad(cell: str, width: int) -> str:
     return cell + " " * (width - cell_len(cell))
-
-
-def visible(text: str) -> str:
-    r"""Return text that cannot steer a terminal.
-
-    >>> visible("a\x1b[2Jb")
-    'a?[2Jb'
-    """
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def number(count: int, noun: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from stream.commands.showing import aligned, severity_style, visible
+from stream.commands.showing import aligned, number, severity_style
+from stream.config.errors import visible
 from stream.counts import CLASSES
 from stream.judging.describe import span
 from stream.judging.findings import SEVERITIES
@@ -43,8 +44,8 @@ def verdict(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
     """Yield the lines that end a replay."""
     told = incidents(events)
     counts = {name: sum(item.severity == name for item in told) for name in reversed(SEVERITIES)}
-    amounts = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in counts.items())
-    yield Text(f"What would have been sent: {amounts}; {len(events)} events", "bold")
+    amounts = ", ".join(number(count, name) for name, count in counts.items())
+    yield Text(f"What would have been sent: {amounts}; {number(len(events), 'event')}", "bold")
     for item in told:
         yield Text()
         yield from _incident(item)
@@ -104,4 +105,8 @@ def _learned(replay: Replay, watch: Watch) -> tuple[str, str, str]:
     bins = sum(item is not None for item in watch.section.bins)
     reference = replay.judge.reference.get(watch.plan.name)
     what = "a reference: drift was watched" if reference else "no reference: drift was not watched"
-    return watch.plan.name, f"{closed} panes closed", f"{len(watch.section.fields)} fields, {bins} with bins, {what}"
+    return (
+        watch.plan.name,
+        f"{number(closed, 'pane')} closed",
+        f"{number(len(watch.section.fields), 'field')}, {bins} with bins, {what}",
+    )

@@ -86,11 +86,39 @@ def test_values_can_be_left_out(streamgauge: Command, live: Configuration) -> No
 
 
 def test_it_says_what_is_armed_and_when_drift_will_be(streamgauge: Command, live: Configuration) -> None:
-    """Nothing has been learned yet, so the rate of the topic gives an estimate."""
+    """Nothing has been learned yet. Nine records within a second are no rate, so no figure is made of them."""
     out = streamgauge("check", live.file).out
     assert "armed from the first pane (1m) on: missing, schema, ranges, freshness, rejected, late, lost, version" in out
     assert "volume (stopped): after 5m of silence" in out
-    assert "drift: about 119 days after the start (needed: 10000 records for the bins" in part(out, "fraud.features")
+    said = "drift: it cannot be said when: only 9 records of it could be looked at (needed: 10,000 records for the bins"
+    assert said in part(out, "fraud.features")
+
+
+def test_drift_is_estimated_from_what_the_partitions_show(
+    broker: Kafka | EmbeddedBroker, configure: Configure, streamgauge: Command
+) -> None:
+    """Two partitions, one with a record in 6 s, one with a record in 3 s, for ten minutes: 1,800 records an hour."""
+    configuration = configure(broker.address)
+    now_ms = int(time.time() * 1000)
+
+    async def fill() -> None:
+        await create_topic(broker.address, configuration.features, 2)
+        await create_topic(broker.address, configuration.predictions, 1)
+        ages = [(0, i * 6_000) for i in range(100)] + [(1, i * 3_000) for i in range(200)]
+        value = b'{"ts": %d, "type": "payment"}'
+        rows = [
+            Row(value % (now_ms - age), partition=partition, timestamp=now_ms - age) for partition, age in ages[::-1]
+        ]
+        await produce(broker.address, configuration.features, rows)
+
+    asyncio.run(fill())
+    out = streamgauge("check", configuration.file).out
+    found = re.search(r"drift: about (\d+) h after the start, at ([\d,]+) records an hour", out)
+    assert found is not None, out
+    # 200 panes of a minute, and 10,000 records before them.
+    assert int(found[1]) in (11, 12)
+    assert 1_500 < int(found[2].replace(",", "")) < 1_850
+    assert "in the future" not in out
 
 
 def test_doubts_name_the_key_and_what_was_meant(streamgauge: Command, live: Configuration) -> None:
@@ -116,7 +144,7 @@ def test_an_empty_topic_is_doubted(broker: Kafka | EmbeddedBroker, streamgauge: 
     ended = streamgauge("check", configuration.file)
     assert ended.code == 0
     assert f"! topic {configuration.features}: it is empty" in ended.out
-    assert "drift: nobody can say when: no record came in the last hour" in ended.out
+    assert "drift: it cannot be said when: the topic is empty" in ended.out
 
 
 def test_a_missing_topic_is_one_line(live: Configuration, streamgauge: Command) -> None:
@@ -125,6 +153,16 @@ def test_a_missing_topic_is_one_line(live: Configuration, streamgauge: Command) 
     ended = streamgauge("check", live.file)
     assert ended.code == 66
     assert re.fullmatch(r"streamgauge check: topic nowhere: does not exist on \S+\n", ended.err)
+
+
+def test_a_mistyped_topic_is_one_line_with_a_hint(live: Configuration, streamgauge: Command) -> None:
+    """The cluster knows what was meant."""
+    live.edit(f"topic: {live.features}", f"topic: {live.features.replace('features', 'featurs')}")
+    ended = streamgauge("check", live.file)
+    assert ended.code == 66
+    assert re.fullmatch(
+        rf"streamgauge check: topic \S+-featurs: does not exist on \S+; did you mean {live.features}\?\n", ended.err
+    )
 
 
 def test_offline_asks_no_broker(configure: Configure, streamgauge: Command) -> None:

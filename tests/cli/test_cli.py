@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import stream.commands.topics
 from stream import exits
+from stream.arguments import parse
 from stream.demo import run
 from stream.serving import watchdog
 from tests.cli.conftest import Command, Configure
@@ -34,10 +36,20 @@ def test_help_lists_every_command_and_every_exit_code(streamgauge: Command) -> N
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(streamgauge: Command, name: str) -> None:
-    """Help of a command names its configuration file."""
+    """Help of a command names its configuration file, and shows a call that its own parser accepts."""
     ended = streamgauge(name, "--help")
     assert ended.code == 0
     assert "configuration file (default: streamgauge.yaml)" in ended.out
+    example = ended.out.partition("example:\n  streamgauge ")[2]
+    assert parse(shlex.split(example)).file == "fraud.yaml"
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_a_terminal(streamgauge: Command, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is longer than 80 characters, so none is broken in the middle of a word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    out = streamgauge(*[name] * bool(name), "--help").out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_check_says_that_it_shows_values(streamgauge: Command) -> None:
@@ -58,8 +70,12 @@ def test_version(streamgauge: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["bogus"], "invalid choice: 'bogus'"),
+        (["bogus"], "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, demo, version"),
+        (["chek"], "there is no command 'chek'; did you mean 'check'?"),
         (["check", "--bogus"], "unrecognized arguments: --bogus"),
+        (["check", "--ofline"], "unrecognized arguments: --ofline; did you mean '--offline'?"),
+        (["topics", "--acls", "bob"], "expected a type and a name, such as User:streamgauge, got bob"),
+        (["replay", "--input", "a=b", "--fail-on", "info"], "invalid choice: 'info' (choose from 'page', 'ticket')"),
         (["check", "a.yaml", "-c", "b.yaml"], "two configuration files: a.yaml and b.yaml"),
         (["topics", "--replication", "0"], "expected 1 to 9, got 0"),
         (["replay"], "the following arguments are required: --input"),
@@ -74,6 +90,12 @@ def test_a_wrong_command_line_ends_with_64(streamgauge: Command, arguments: list
     assert said in ended.err
 
 
+def test_a_file_is_no_command(streamgauge: Command, configure: Configure) -> None:
+    """Whoever forgot the command is told one."""
+    file = configure(NOBODY).file
+    assert f"did you mean: streamgauge check {file}" in streamgauge(file).err
+
+
 def test_no_command_prints_the_help(streamgauge: Command) -> None:
     """A first call without arguments teaches, and fails."""
     ended = streamgauge()
@@ -82,8 +104,11 @@ def test_no_command_prints_the_help(streamgauge: Command) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_missing_file_is_one_line(streamgauge: Command, name: str) -> None:
+def test_a_missing_file_is_one_line(
+    streamgauge: Command, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """66 is EX_NOINPUT."""
+    monkeypatch.chdir(tmp_path)
     more = ["--input", "a=b"] if name == "replay" else []
     assert streamgauge(name, "none.yaml", *more) == streamgauge(name, "-c", "none.yaml", *more)
     ended = streamgauge(name, "none.yaml", *more)
@@ -91,6 +116,36 @@ def test_a_missing_file_is_one_line(streamgauge: Command, name: str) -> None:
         66,
         "",
         f"streamgauge {name}: none.yaml: no such configuration file\n",
+    )
+
+
+def test_files_that_look_like_a_configuration_are_named(
+    streamgauge: Command, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder in which the file was looked for; another YAML file is no configuration."""
+    file = configure(NOBODY).file
+    monkeypatch.chdir(file.parent)
+    Path("streamgauge-compose.yaml").write_text("services: {}\n")
+    missing = "streamgauge check: streamgauge.yaml: no such configuration file"
+    assert streamgauge("check").err == f"{missing}; did you mean {file.name}?\n"
+    Path("a.yml").write_bytes(file.read_bytes())
+    assert streamgauge("check").err == f"{missing}; these look like one: a.yml, {file.name}\n"
+    ended = streamgauge("check", file.parent)
+    assert (ended.code, ended.err.partition(";")[0]) == (
+        66,
+        "streamgauge check: .: is a folder, not a configuration file",
+    )
+
+
+def test_a_long_path_is_said_from_the_present_folder(
+    streamgauge: Command, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the line, which says what is wrong, is what has to be seen."""
+    configuration = configure(NOBODY)
+    configuration.edit("owner:", "ownr:")
+    monkeypatch.chdir(configuration.file.parent)
+    assert streamgauge("check", configuration.file).err.startswith(
+        f"{configuration.file.name}:5:5: models.fraud.ownr: "
     )
 
 
@@ -142,7 +197,7 @@ def test_a_watchdog_ends_with_the_code_that_is_documented() -> None:
 
 def test_the_demo_ends_with_the_codes_that_are_documented() -> None:
     """The demo decides them, the list explains them."""
-    assert (run.PASSED, run.FAILED, run.NOT_RUN) == (exits.OK, exits.FAULT_MISSED, exits.NOT_RUN)
+    assert (run.PASSED, run.FAILED, run.NOT_RUN) == (exits.OK, exits.FAILED, exits.NOT_RUN)
 
 
 def call(*arguments: object, **how: object) -> subprocess.Popen[bytes]:
@@ -156,6 +211,17 @@ def test_a_reader_that_goes_away_is_no_error(configure: Configure) -> None:
     process = call("check", "--offline", configure(NOBODY).file, stdout=write)
     os.close(write)
     os.close(read)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("check", "--help")])
+def test_help_for_a_reader_that_goes_away(arguments: tuple[str, ...]) -> None:
+    """Help is printed by argparse, which ends the process by itself: that must not end in a complaint either."""
+    read, write = os.pipe()
+    os.close(read)
+    process = call(*arguments, stdout=write, env={**os.environ, "PYTHONUNBUFFERED": ""})  # argparse ignores the rest
+    os.close(write)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (141, b"")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +12,7 @@ import pytest
 
 from stream.config.compile import compile_plan
 from stream.config.settings import load
-from stream.replay import Replay
+from stream.replay import MAX_LINE, Replay, read_lines
 from tests.cli.conftest import Command, Configuration, Configure
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "stream/schema/alert.schema.json").read_text())
@@ -122,6 +123,66 @@ def test_events_can_go_to_standard_output(
     assert (quiet.out, quiet.err) == (ended.out, "")
 
 
+@pytest.mark.parametrize(("level", "code"), [("page", 1), ("ticket", 1), (None, 0)])
+def test_a_pipeline_can_fail_on_an_alert(
+    configuration: Configuration, features: Path, streamgauge: Command, level: str | None, code: int
+) -> None:
+    """1 when an alert at least that severe would have been sent, and one line that says so, --quiet or not."""
+    given = ("replay", configuration.file, "--input", f"{configuration.features}={features}", "--quiet")
+    ended = streamgauge(*given, *(("--fail-on", level) if level else ()))
+    said = f"streamgauge replay: 1 page would have been sent (--fail-on {level})\n" if level else ""
+    assert (ended.code, ended.out, ended.err) == (code, "", said)
+
+
+def test_a_ticket_does_not_fail_a_pipeline_that_asks_about_pages(
+    configuration: Configuration, features: Path, streamgauge: Command
+) -> None:
+    """`amount` is not required here, so its fault is a ticket."""
+    configuration.edit(", required: true", "")
+    given = ("replay", configuration.file, "--input", f"{configuration.features}={features}", "--fail-on")
+    assert streamgauge(*given, "page").code == 0
+    ended = streamgauge(*given, "ticket")
+    assert ended.code == 1
+    assert ended.err.endswith("streamgauge replay: 1 ticket would have been sent (--fail-on ticket)\n")
+
+
+def test_a_gate_never_passes_over_nothing(configuration: Configuration, streamgauge: Command, tmp_path: Path) -> None:
+    """A file that cannot be judged is 65, whatever the gate."""
+    file = tmp_path / "binary.jsonl"
+    file.write_bytes(bytes(range(256)) * 40)
+    given = (
+        "replay",
+        configuration.file,
+        "--input",
+        f"{configuration.features}={file}",
+        "--fail-on",
+        "page",
+        "--quiet",
+    )
+    ended = streamgauge(*given)
+    assert ended.code == 65
+    said = r"streamgauge replay: nothing was judged: none of \d+ records could be counted, all were rejected \(not_\w+.*\)\n"
+    assert re.fullmatch(said, ended.err)
+
+
+def test_an_input_is_never_overwritten(configuration: Configuration, features: Path, streamgauge: Command) -> None:
+    """The same file as input and as --alerts is a slip of the hand."""
+    before = features.read_bytes()
+    given = ("replay", configuration.file, "--input", f"{configuration.features}={features}", "--alerts", features)
+    ended = streamgauge(*given)
+    assert (ended.code, features.read_bytes()) == (64, before)
+    assert "it is an input, and would be overwritten" in ended.err
+
+
+def test_a_nan_inside_an_envelope_is_a_value(tmp_path: Path) -> None:
+    """Python writes such tokens; the envelope around them is one all the same."""
+    file = tmp_path / "nan.jsonl"
+    file.write_text('{"timestamp": 7, "key": "k", "value": {"x": NaN, "y": -Infinity}}\n{"x": NaN}\n')
+    first, second = read_lines(file, ())
+    assert (first.timestamp, first.key, first.value) == (7, b"k", b'{"x": NaN, "y": -Infinity}')
+    assert second.value == b'{"x": NaN}'
+
+
 def test_two_files_are_merged_by_time(
     configuration: Configuration, features: Path, streamgauge: Command, tmp_path: Path
 ) -> None:
@@ -173,6 +234,9 @@ def test_a_wrong_input_is_one_line(
         ('{"timestamp": true, "value": {}}', "'timestamp' of an envelope must be milliseconds since 1970"),
         ('{"key": 7, "value": {}}', "'key' of an envelope must be a text or null"),
         ('{"headers": ["mv"], "value": {}}', "'headers' of an envelope must be a mapping of texts"),
+        ('{"key": "7", "timestamp": 7, "headers": {}}', "an envelope without 'value'"),
+        ('{"topic": "t", "partition": 0, "offset": 7, "ts": 7, "payload": "{}"}', "this is what kcat -J prints"),
+        ("7" * (MAX_LINE + 1), "longer than 16 MB"),
     ],
 )
 def test_an_envelope_that_is_none_names_its_line(

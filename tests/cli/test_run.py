@@ -40,7 +40,7 @@ def test_a_worker_runs_until_it_is_told_to_stop(
     process = start(configuration)
     try:
         deadline = time.monotonic() + 90
-        while "drift: 40 of 10000 records are seen" not in (out := streamgauge("check", configuration.file).out):
+        while "drift: 40 of 10,000 records are seen" not in (out := streamgauge("check", configuration.file).out):
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < deadline, out
             time.sleep(0.5)

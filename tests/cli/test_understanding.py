@@ -10,8 +10,10 @@ import pytest
 from stream.batch import RecordBatch
 from stream.commands.arming import learning_ms, lines
 from stream.commands.doubts import doubts
+from stream.commands.pace import Looked, Pace, pace
 from stream.commands.recordview import chosen, record_lines
 from stream.commands.understanding import Understood, understand
+from stream.judging.watch import Watch
 from stream.layout import layout_zero
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 
@@ -121,10 +123,88 @@ def test_sound_records_raise_no_doubt() -> None:
     assert list(doubts(understood(stream, *values))) == []
 
 
+HOUR_MS = 3_600_000
+
+
 def test_the_estimate_is_that_of_the_learner() -> None:
     """10,000 records for the bins (or a day with 500), then 200 panes with 30 values each and 10,000 values."""
-    hour = 3_600_000
     assert learning_ms(60_000, 3_600_000) == pytest.approx(10_000 + 200 * 60_000)
-    assert learning_ms(60_000, 60) == pytest.approx(24 * hour + 10_000 / 60 * hour)
-    text = "\n".join(lines(STREAM, None, 60_000, 0.0, 50_000))
-    assert "drift: soon after the start: the topic holds 50000 records to learn from" in text
+    assert learning_ms(60_000, 60) == pytest.approx(24 * HOUR_MS + 10_000 / 60 * HOUR_MS)
+    assert learning_ms(60_000, 3_600_000, seen=4_000) == pytest.approx(6_000 + 200 * 60_000)
+
+
+def drift(pace: Pace, kept: int = 0, watch: Watch | None = None) -> str:
+    return list(lines(STREAM, watch, 60_000, pace, kept))[-1]
+
+
+def test_when_drift_will_be_watched() -> None:
+    """A figure where the records that come give one; what the topic holds already counts only if it lasts for 200 panes."""
+    assert drift(Pace(3_600)).startswith("drift: about 6 h after the start, at 3,600 records an hour (needed: 10,000 ")
+    assert drift(Pace(3_600), kept=36_000).startswith("drift: soon after the start: the topic holds 36,000 records")
+    assert drift(Pace(3_600_000), kept=50_000).startswith("drift: about 3 h after the start, at 1,000 records a second")
+    assert drift(Pace(None, "why")).startswith("drift: it cannot be said when: why (needed: ")
+    assert drift(Pace(None, "why"), 50_000).startswith(
+        "drift: soon after the start, if the 50,000 records of the topic fill"
+    )
+
+
+def test_a_monitor_that_runs_says_how_far_it_is() -> None:
+    """And about how long it will take at the present pace, if that is known."""
+    plan = Plan("app", (STREAM,), (ModelPlan("m", "o", "d", "w"),))
+    watch = Watch(STREAM, layout_zero(plan, {"t": 1}).sections["m.features"], 60_000)
+    watch.learning.records = 6_400
+    assert drift(Pace(3_600), watch=watch) == (
+        "drift: 6,400 of 10,000 records are seen from which the bins are learned; "
+        "then come 200 panes with 10,000 values of a field; about 4 h to go at 3,600 records an hour"
+    )
+    assert drift(Pace(None, "why"), watch=watch).endswith("values of a field")
+
+
+def looked(first: int, last: int, count: int, last_hour: int = 0) -> Looked:
+    """Return ``count`` records at regular times; more than they, when ``last_hour`` is given."""
+    stamps = tuple(int(first + i * (last - first) / max(count - 1, 1)) for i in range(count))
+    return Looked(stamps, last_hour or count, older=last_hour > 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "per_hour"),
+    [
+        ([looked(NOW_MS - HOUR_MS // 6, NOW_MS, 100)], 600),  # a topic that is ten minutes old
+        ([looked(NOW_MS - 1000, NOW_MS, 100, last_hour=5000)], 5000),  # a burst in a topic that has an hour behind it
+        ([looked(NOW_MS - 10 * HOUR_MS, NOW_MS, 100, last_hour=3)], 10),  # few records, long ago
+        ([looked(NOW_MS - HOUR_MS // 2, NOW_MS, 50), looked(NOW_MS - 50 * HOUR_MS, NOW_MS, 50, last_hour=2)], 101),
+    ],
+)
+def test_the_pace_is_the_sum_of_what_partitions_show(parts: list[Looked], per_hour: float) -> None:
+    """Each by the longer of two spans: an idle partition and a busy one have little in common."""
+    assert pace(parts, NOW_MS).per_hour == pytest.approx(per_hour)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ([looked(0, 0, 0)], "the topic is empty"),
+        ([looked(NOW_MS - 5000, NOW_MS, 9)], "only 9 records of it could be looked at"),
+        ([looked(NOW_MS - 90 * HOUR_MS, NOW_MS - 80 * HOUR_MS, 99)], "the newest record is 3 days old"),
+        ([looked(NOW_MS, NOW_MS + 90 * HOUR_MS, 99)], "the newest timestamp lies in the future"),
+    ],
+)
+def test_no_pace_is_made_of_too_little(parts: list[Looked], why: str) -> None:
+    """A wrong figure is worse than none."""
+    assert pace(parts, NOW_MS) == Pace(None, why)
+
+
+def test_the_pace_of_a_stream_is_its_share() -> None:
+    """Of a topic that several streams read; too few records of the stream are too few."""
+    assert Pace(1000.0).of(50, 200) == Pace(250.0)
+    assert Pace(1000.0).of(5, 200).per_hour is None
+
+
+def test_clocks_that_differ_a_little_are_not_the_future() -> None:
+    """The broker's clock and ours are never equal; an event time an hour ahead is worth saying."""
+    record = understood(STREAM, A).seen[0]
+    texts = {
+        ahead: str(list(record_lines(record, STREAM, NOW_MS - 1000 - ahead, False))[1]) for ahead in (900, HOUR_MS)
+    }
+    assert "just now" in texts[900]
+    assert "60 min in the future" in texts[HOUR_MS]

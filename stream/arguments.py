@@ -1,0 +1,199 @@
+"""The command line of ``streamgauge``: commands, options, their help, and hints at what was meant by a wrong one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from stream import exits
+
+DEFAULT_FILE = "streamgauge.yaml"
+
+_DESCRIPTION = """\
+Watches the Kafka topics of models in production: inputs, decisions, outcomes.
+
+  streamgauge check  fraud.yaml            right file, right cluster? what do
+                                           records look like to the monitor?
+  streamgauge topics fraud.yaml --create   create the topics it writes
+  streamgauge run    fraud.yaml            watch; as many as you like share the
+                                           partitions
+  streamgauge alerts fraud.yaml --follow   what it has found
+  streamgauge replay fraud.yaml --input fraud.features=day.jsonl
+                                           what would it have sent?
+  streamgauge demo                         see it find seven faults
+"""
+
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "check": (
+        "validate the file and the cluster, and show three records of each stream",
+        """\
+Records are read from the topics and their values are shown: this is your
+terminal, and you can read these topics anyway. Nothing of them is stored.
+With --no-values only types, times and names are shown.
+""",
+        "streamgauge check fraud.yaml --no-values",
+    ),
+    "topics": (
+        "print the topics that the monitor needs, and create them when told",
+        """\
+Nothing is created without --create. Operators find the commands for
+kafka-topics in the output, and with --acls the least rights that the monitor
+needs: read its inputs, write and read its own topics, no more.
+""",
+        "streamgauge topics fraud.yaml --acls User:streamgauge",
+    ),
+    "run": (
+        "watch until stopped",
+        """\
+Every worker of one file shares the partitions with the others, and one of
+them judges. SIGTERM ends a worker in order.
+""",
+        "streamgauge run fraud.yaml",
+    ),
+    "replay": (
+        "run the very same monitor over files: what would it have sent?",
+        """\
+A line is the value of one record, or an envelope
+{"key": ..., "timestamp": ms, "headers": {...}, "value": {...}}.
+Files are merged by timestamp; time is event time, so a day takes seconds.
+Such a file of a topic: kcat -C -e -b kafka:9092 -t fraud.features \\
+                        -f '{"timestamp":%T,"value":%s}\\n' > day.jsonl
+
+As a gate of a pipeline: with --fail-on page it ends with 1 when a page would
+have been sent, with --fail-on ticket when a ticket or a page would have been.
+""",
+        "streamgauge replay fraud.yaml --input fraud.features=day.jsonl --fail-on page",
+    ),
+    "alerts": (
+        "print what the monitor has found",
+        """\
+Every event on a line, oldest first: when it was detected, what became of the
+alert, how severe it is, and its summary.
+""",
+        "streamgauge alerts fraud.yaml --state",
+    ),
+    "demo": ("real flights, a broker of its own, seven faults: see what it finds", "", "streamgauge demo --seed 2"),
+    "version": ("print the version", "", "streamgauge version"),
+}
+"""Of each command: what it does, what to know of it, an example."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse ends with 2 over a wrong command line; ours is the code of ``sysexits.h``."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(exits.USAGE, f"{self.prog}: {message}\n")
+
+
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the whole command line, and that of each command."""
+    shape = argparse.RawDescriptionHelpFormatter
+    epilog = f"exit codes:\n{exits.table()}"
+    root = Parser("streamgauge", description=_DESCRIPTION, epilog=epilog, formatter_class=shape, allow_abbrev=False)
+    root.add_argument("--version", action="store_true", help="print the version")
+    commands = root.add_subparsers(dest="command", title="commands", metavar="COMMAND", parser_class=Parser)
+    by_name: dict[str, Parser] = {}
+    for name, (does, more, example) in _COMMANDS.items():
+        sub = by_name[name] = commands.add_parser(
+            name,
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}{'' if does.endswith('?') else '.'}\n\n{more}".rstrip(),
+            epilog=f"example:\n  {example}",
+            formatter_class=shape,
+            allow_abbrev=False,
+        )
+        if name not in ("demo", "version"):
+            sub.add_argument("file", nargs="?", metavar="FILE", help=f"configuration file (default: {DEFAULT_FILE})")
+            sub.add_argument("-c", "--config", metavar="FILE", help="the same, as an option")
+    _options(by_name)
+    return root, by_name
+
+
+def _options(by_name: dict[str, Parser]) -> None:
+    check = by_name["check"]
+    check.add_argument("--offline", action="store_true", help="validate the file only")
+    check.add_argument("--no-values", action="store_true", help="show types and times, but no value of a record")
+
+    topics = by_name["topics"]
+    topics.add_argument("--create", action="store_true", help="create the missing ones")
+    topics.add_argument(
+        "--replication", type=_count, metavar="N", help="copies of each (default: one per broker, at most 3)"
+    )
+    topics.add_argument(
+        "--acls", type=_principal, metavar="PRINCIPAL", help="print the rights to grant, such as User:streamgauge"
+    )
+
+    for name in ("--session-timeout", "--rebalance-timeout"):
+        by_name["run"].add_argument(name, type=float, metavar="SECONDS", help=argparse.SUPPRESS)
+
+    replay = by_name["replay"]
+    replay.add_argument(
+        "--input", action="append", required=True, metavar="TOPIC=FILE", help="a file of records, one JSON on a line"
+    )
+    replay.add_argument(
+        "--alerts", metavar="FILE", help="write every alert event here, one JSON on a line; - for stdout"
+    )
+    replay.add_argument(
+        "--fail-on", choices=("page", "ticket"), help="end with 1 if an alert that severe would be sent"
+    )
+    replay.add_argument("--quiet", action="store_true", help="no progress, no table")
+
+    alerts = by_name["alerts"]
+    alerts.add_argument("--json", action="store_true", help="one JSON object on a line, as replay --alerts writes it")
+    which = alerts.add_mutually_exclusive_group()
+    which.add_argument("--follow", action="store_true", help="go on printing until interrupted")
+    which.add_argument("--state", action="store_true", help="the newest state of each alert as a page, not every event")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments after the name of the program, as attributes; ``command`` names the command.
+
+    Raises:
+        SystemExit: help was asked for and printed, or they are wrong, which was said with a hint where there is one.
+    """
+    root, by_name = parsers()
+    word = next((word for word in argv if not word.startswith("-")), None)
+    if word is not None and word not in by_name:
+        root.error(f"there is no command {word!r}; {_command_hint(word)}")
+    arguments, unknown = root.parse_known_args(argv)
+    if unknown:
+        parser = by_name.get(arguments.command, root)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_option_hint(unknown[0], parser)}")
+    if arguments.command in by_name and getattr(arguments, "file", None) and arguments.config:
+        by_name[arguments.command].error(f"two configuration files: {arguments.file} and {arguments.config}")
+    if arguments.command is None and not arguments.version:
+        root.print_help()
+        root.exit(exits.USAGE)
+    return arguments
+
+
+def _command_hint(word: str) -> str:
+    from stream.config.errors import suggestion  # noqa: PLC0415 - --help must not wait for pydantic
+
+    if os.path.isfile(word):
+        return f"did you mean: streamgauge check {word}"
+    return suggestion(word, _COMMANDS) or f"the commands are {', '.join(_COMMANDS)}"
+
+
+def _option_hint(word: str, parser: Parser) -> str:
+    from stream.config.errors import suggestion  # noqa: PLC0415
+
+    hint = suggestion(word.partition("=")[0], re.findall(r"--[a-z-]+", parser.format_help())) if word[:1] == "-" else ""
+    return f"; {hint}" if hint else ""
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[1-9]", text):
+        raise argparse.ArgumentTypeError(f"expected 1 to 9, got {text}")
+    return int(text)
+
+
+def _principal(text: str) -> str:
+    if not re.fullmatch(r"\w+:.+", text):
+        raise argparse.ArgumentTypeError(f"expected a type and a name, such as User:streamgauge, got {text}")
+    return text
