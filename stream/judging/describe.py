@@ -70,17 +70,17 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "lost": lambda f: f"{f.subject}: retention deleted {f.n} records before they were read{f.extra}",
     "recreated": lambda f: f"{f.subject}: the topic was deleted and created again{f.extra}",
     "distribution": lambda f: (
-        f"{f.subject} is distributed differently: distance {f.value:.2f} over {f.n} values; "
+        f"{f.subject} is distributed differently: divergence {f.value:.2f} over {f.n} values; "
         f"the limit is {f.threshold:.2f}{f.extra}"
     ),
     "mean_changed": lambda f: f"the level of {f.subject} changed by {abs(f.value):.1f} normal deviations{f.extra}",
     "new_version": lambda f: f"model version {f.subject} appeared in {f.n} records",
     "new_configuration": lambda f: f"another configuration is in force{f.extra}",
     "score_shift": lambda f: (
-        f"model version {f.subject} scores differently from the others: distance {f.value:.2f}; the limit is {f.threshold:.2f}"
+        f"model version {f.subject} scores differently from the others: divergence {f.value:.2f}; the limit is {f.threshold:.2f}"
     ),
     "score_shift_to_reference": lambda f: (
-        f"model version {f.subject}, alone, scores differently from the reference: distance {f.value:.2f}; "
+        f"model version {f.subject}, alone, scores differently from the reference: divergence {f.value:.2f}; "
         f"the limit is {f.threshold:.2f}"
     ),
 }
