@@ -12,7 +12,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from stream.cli import parser
+from stream import exits
+from stream.cli import main
 from stream.config.settings import Settings, load
 from stream.demo import config
 
@@ -85,9 +86,11 @@ def test_our_services_run_without_rights() -> None:
 
 
 @pytest.mark.parametrize("name", ["topics", "monitor"])
-def test_the_commands_are_those_of_the_command_line(name: str) -> None:
-    command = SERVICES[name]["command"]
-    assert parser().parse_args(command).command == command[0]
+def test_the_commands_are_those_of_the_command_line(name: str, tmp_path: Path) -> None:
+    """Understood, up to the file that is not there; a wrong word would end with another code."""
+    *words, file = SERVICES[name]["command"]
+    assert file == "/etc/streamgauge/streamgauge.yaml"
+    assert main([*words, str(tmp_path / "absent.yaml")]) == exits.NO_INPUT
 
 
 def test_the_monitor_watches_what_the_demo_watches(tmp_path: Path) -> None:

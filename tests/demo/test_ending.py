@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from stream.cli import parser
+from stream import exits
+from stream.cli import main
 from stream.demo.ending import ending, pages
 from stream.demo.faults import Fault, schedule
 from stream.demo.report import Alert, judge, rfc3339
@@ -86,8 +87,8 @@ def test_what_to_do_next_names_files_of_the_output_folder_and_a_command_that_exi
     for name in ("demo.json", "demo/alerts.txt", "demo/streamgauge.yaml"):
         assert f"elsewhere/{name}" in text
     command = lines[-1].partition("streamgauge ")[2].split()
-    arguments = parser().parse_args(command)
-    assert (arguments.command, arguments.file, arguments.follow) == ("alerts", "elsewhere/demo/streamgauge.yaml", True)
+    assert command == ["alerts", "elsewhere/demo/streamgauge.yaml", "--follow"]
+    assert main(command) == exits.NO_INPUT, "understood, but there is no such file"
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     section = text.partition('README.md, "')[2].partition('"')[0]
     assert f"\n## {section}\n" in readme
