@@ -51,5 +51,5 @@ def _of_file(plan: Plan) -> Iterator[str]:
     if plan.hash_key_id == NO_KEY:
         yield (
             "hash_key: not stated, so whoever reads our topics and knows the name of the application can try out "
-            "category values; state {env: NAME} or {file: PATH}"
+            "category values and codes; state {env: NAME} or {file: PATH}"
         )
