@@ -228,12 +228,15 @@ class JudgeHost:
             await asyncio.sleep(RETRY_S)
 
     async def _propose(self) -> None:
-        """Bring into force what the judge wants: first the blob, then the note."""
-        proposal = self.judge.proposal()
+        """Bring into force what the judge wants: first the blob, then the note.
+
+        Bins of hundreds of fields take long to learn, so a thread looks; the judge folds nothing meanwhile.
+        """
+        proposal = await asyncio.to_thread(self.judge.proposal)
         if proposal is not None:
             await self._adopt(proposal)
         if self._lesson is None or self._lesson.done():
-            lesson = self.judge.lesson()
+            lesson = await asyncio.to_thread(self.judge.lesson)
             if lesson:
                 self._lesson = asyncio.create_task(self._learn(lesson), name="learn")
 
@@ -249,6 +252,7 @@ class JudgeHost:
 
     async def _learn(self, lesson: dict[str, Any]) -> None:
         """Learn a reference in a subprocess, so that a slow fit never delays the judge."""
+        frame = await asyncio.to_thread(pack, {"kind": "lesson"}, lesson)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -257,7 +261,7 @@ class JudgeHost:
             stdout=asyncio.subprocess.PIPE,
         )
         try:
-            out, _ = await process.communicate(pack({"kind": "lesson"}, lesson))
+            out, _ = await process.communicate(frame)
         except asyncio.CancelledError:
             process.kill()
             raise

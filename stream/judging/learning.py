@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.counts import StreamCounts
-from stream.judging.thin import MIN_N
 from stream.layout import BINS, MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS, OTHER, Section
-from stream.learn import MIN_PANES, MIN_VALUES, enough_for_edges, learn_section
+from stream.learn import MIN_N, MIN_PANES, MIN_VALUES, enough_for_edges, learn_section
 from stream.panes import ClosedPane
 from stream.plan import Field, StreamPlan
 from stream.reading.sketch import Sketch
@@ -20,10 +20,54 @@ MIN_SEEN = 30
 """Records in which an unlisted name must occur before it is named: one stray record names nothing."""
 
 
+class Lesson:
+    """Bins of closed panes, from which a reference is learned. What says whether they suffice is counted along: it is asked
+    several times a second, and adding up the panes of 200 fields takes 20 ms.
+
+    Attributes:
+        panes: int32[F, 36] each, oldest first. usable: int64[F], panes in which the field has values enough to count.
+        values: int64[F].
+    """
+
+    def __init__(self, fields: int) -> None:
+        self.panes: list[NDArray[np.int32]] = []
+        self.usable = np.zeros(fields, np.int64)
+        self.values = np.zeros(fields, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.panes)
+
+    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+        return iter(self.panes)
+
+    def add(self, bins: NDArray[np.int32]) -> None:
+        """Take a pane; the oldest one goes when there are too many."""
+        self.panes.append(bins)
+        self._count(bins, 1)
+        if len(self) > MAX_LESSON:
+            self._count(self.panes.pop(0), -1)
+
+    def _count(self, bins: NDArray[np.int32], sign: int) -> None:
+        n = bins.sum(axis=1)
+        self.usable += sign * (n >= MIN_N)
+        self.values += sign * n
+
+    def suffices(self, binned: NDArray[np.bool_]) -> bool:
+        """Return whether a reference can be learned.
+
+        Thin fields are waited for, up to four times the panes that are needed; what is not there then has no reference.
+
+        Args:
+            binned: bool[F], fields that have bins.
+        """
+        ready = (self.usable >= MIN_PANES) & (self.values >= MIN_VALUES)
+        return bool(ready.any()) and (len(self) >= MAX_LESSON or not (binned & ~ready).any())
+
+
 class Learning:
     """Attributes: section: in force. established: the stream has had a learned layout. sketch, records, panes: what edges are
     learned from: sketch of the values, number of records, first and last pane. census: how often names occurred that the
-    section does not have. lesson: bins of closed panes, for the reference; empty once one was learned from them.
+    section does not have. lesson: for the reference; empty once one was learned from it (taught).
     """
 
     def __init__(self, plan: StreamPlan, section: Section, pane_ms: int) -> None:
@@ -35,7 +79,7 @@ class Learning:
         self.records = 0
         self.panes: tuple[int, int] | None = None
         self.census = _no_census()
-        self.lesson: list[NDArray[np.int32]] = []
+        self.lesson = Lesson(len(section.fields))
         self.taught = False
 
     def entry(self, counts: StreamCounts) -> None:
@@ -63,7 +107,7 @@ class Learning:
         if not self.section.learned:
             sketch.merge(self.sketch)
         if _bin_ids(section) != _bin_ids(self.section):
-            self.lesson, self.taught = [], False
+            self.lesson, self.taught = Lesson(len(section.fields)), False
         self.sketch, self.section, self.census = sketch, section, _no_census()
         self.established |= section.learned
 
@@ -71,25 +115,17 @@ class Learning:
         """Remember a closed pane's bins, until a reference has been learned from them."""
         total = pane.counts.total()
         if self.section.learned and not self.taught and total is not None and pane.binned.any():
-            self.lesson.append(np.where(pane.binned[:, None], total.bins, 0).astype(np.int32))
-            del self.lesson[:-MAX_LESSON]
+            self.lesson.add(np.where(pane.binned[:, None], total.bins, 0).astype(np.int32))
 
     def learned(self) -> None:
         """A reference came into force."""
-        self.lesson, self.taught = [], True
+        self.lesson, self.taught = Lesson(len(self.section.fields)), True
 
     def lesson_tree(self) -> dict[str, Any] | None:
-        """Return what a reference can be learned from, None while it is too early.
-
-        Thin fields are waited for, up to four times the panes that are needed; what is not there then has no reference.
-        """
-        if len(self.lesson) < MIN_PANES:
+        """Return what a reference can be learned from, None while it is too early."""
+        if not self.lesson.suffices(np.array([bins is not None for bins in self.section.bins], np.bool_)):
             return None
-        panes = np.array(self.lesson, np.int64)
-        ready = ((panes.sum(axis=2) >= MIN_N).sum(axis=0) >= MIN_PANES) & (panes.sum(axis=(0, 2)) >= MIN_VALUES)
-        binned = np.array([bins is not None for bins in self.section.bins], np.bool_)
-        if not ready.any() or (len(self.lesson) < MAX_LESSON and (binned & ~ready).any()):
-            return None
+        panes = np.array(self.lesson.panes, np.int64)
         return {"fields": list(self.section.names), "bins": _bin_ids(self.section), "panes": panes}
 
     def next_section(self) -> Section | None:
@@ -130,7 +166,7 @@ class Learning:
             "records": self.records,
             "panes": self.panes,
             "census": self.census,
-            "lesson": np.array(self.lesson) if self.lesson else np.zeros((0, len(self.section.fields), BINS), np.int32),
+            "lesson": np.array(self.lesson.panes, np.int32).reshape(-1, len(self.section.fields), BINS),
             "taught": self.taught,
         }
 
@@ -139,7 +175,9 @@ class Learning:
         self.sketch = Sketch.from_dict(tree["sketch"])
         self.panes = None if tree["panes"] is None else (tree["panes"][0], tree["panes"][1])
         self.census = {kind: dict(names) for kind, names in tree["census"].items()}
-        self.lesson = [pane.astype(np.int32) for pane in tree["lesson"]]
+        self.lesson = Lesson(len(self.section.fields))
+        for pane in tree["lesson"]:
+            self.lesson.add(pane.astype(np.int32))
 
 
 def _no_census() -> dict[str, dict[str, int]]:
