@@ -25,6 +25,9 @@ ABSENT, NULL, BOOL, NUMBER, STRING, NESTED, NONFINITE = range(7)
 TYPES = ("absent", "null", "bool", "number", "string", "nested", "nonfinite")
 """JSON types of a value, in the order of `FieldCounts.types`: a missing key, null, ``true``, ``12``, ``"12"`` all differ."""
 
+EXPECTED = {"number": NUMBER, "code": NUMBER, "category": STRING, "bool": BOOL}
+"""JSON type of the values of a field, by its kind."""
+
 NO_EXAMPLE = np.iinfo(np.int64).max
 NO_NUMBER, VARIED = 0, 1
 """Marks in `FieldCounts.only`: no number yet; at least two different ones."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import Detector, Late, Rejected, Status, Volume
-from stream.counts import ABSENT, BOOL, NONFINITE, NULL, NUMBER, STRING, FieldCounts
+from stream.counts import ABSENT, BOOL, EXPECTED, NONFINITE, NULL, NUMBER, STRING, FieldCounts
 from stream.judging.describe import Facts, sentence
 from stream.judging.drift import Drift
 from stream.judging.evidence import of_field, of_pane, of_stream
@@ -24,8 +24,6 @@ from stream.judging.view import FIELD_RULES, SILENT_REASONS, View, share
 from stream.layout import Section
 from stream.panes import ClosedPane
 from stream.plan import Field, StreamPlan
-
-_EXPECTED = {"number": NUMBER, "code": NUMBER, "category": STRING, "bool": BOOL}
 
 EXPLAINS = {
     "removed": ("missing", "drift"),
@@ -236,4 +234,4 @@ _BAD = {"all_missing": (ABSENT, NULL, NONFINITE), "missing_share": (ABSENT, NULL
 def _expected(section: Section) -> NDArray[np.int64]:
     pairs = zip(section.fields, section.bins, strict=True)
     kinds = [bins.kind if bins is not None else field.kind for field, bins in pairs]
-    return np.array([_EXPECTED.get(kind or "", -1) for kind in kinds], np.int64)
+    return np.array([EXPECTED.get(kind or "", -1) for kind in kinds], np.int64)

@@ -41,7 +41,6 @@ _CODES: dict[type, int] = {
 
 _NUMBERS = {int, float}
 _MISSING = {type(None), Absent}
-_EXPECTED = {"number": c.NUMBER, "code": c.NUMBER, "category": c.STRING, "bool": c.BOOL}
 
 
 def category_hash(text: str, key: bytes) -> int:
@@ -122,7 +121,7 @@ class _FieldFold:
         self._bins = bins
         self._key = key
         kind = field.kind if bins is None else bins.kind
-        self._expected = None if kind is None else _EXPECTED.get(kind)
+        self._expected = None if kind is None else c.EXPECTED.get(kind)
         self._identifies = field.kind == "id"
         self.numeric = bins is not None and bins.kind == "number"
 
