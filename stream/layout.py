@@ -155,17 +155,21 @@ def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = 
     Args:
         plan: what is watched.
         partitions: partition count per topic.
-        before: the layout in force. Sections of streams that the new plan defines in the same way are kept.
+        before: the layout in force. Sections of streams that the new plan defines in the same way are kept, without what
+            another hash key has made meaningless.
     """
     sections = {}
     for stream in plan.streams:
         old = before.sections.get(stream.name) if before else None
-        same = before is not None and old is not None and stream in before.plan.streams
-        sections[stream.name] = (
-            old.replace(partitions=max(old.partitions, partitions.get(stream.topic, 0)))
-            if same and old
-            else Section(
-                stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), partitions.get(stream.topic, 0)
-            )
-        )
+        if before is None or old is None or stream not in before.plan.streams:
+            old = Section(stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), 0)
+        elif before.plan.hash_key_id != plan.hash_key_id:
+            old = _without_hashes(old)
+        sections[stream.name] = old.replace(partitions=max(old.partitions, partitions.get(stream.topic, 0)))
     return Layout(plan, sections)
+
+
+def _without_hashes(section: Section) -> Section:
+    """Return a section that learns its categories and codes anew: under another key their hashes are other ones."""
+    bins = tuple(None if item is not None and len(item.known) else item for item in section.bins)
+    return section.replace(bins=bins, learned=section.learned and bins == section.bins)
