@@ -1,4 +1,4 @@
-"""Scores of one model version against those of the others, or against the reference when it is alone."""
+"""Scores of one model version against those of the others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Bools, Detector, Floats, Ints, require
-from detectors.histogram import distance, distance_sd, two_sample
+from detectors.base import Bools, Detector, Ints, require
+from detectors.histogram import two_sample
 
 
 class ScoreShift(Detector):
@@ -23,23 +23,21 @@ class ScoreShift(Detector):
 
     $$ D > \text{effect} + z \cdot \text{sd} $$
 
-    and the sums start anew, so a verdict is about recent records only. Panes of a version that is alone go into a sum of
-    their own, which is compared with the reference shares in the same way; without a reference they say nothing.
-    Between two tests statistic and status stay.
+    and the sums start anew, so a verdict is about recent records only. Panes of a version that is alone say nothing here:
+    `HistogramDrift` compares them with the reference, and knows how much panes vary by themselves. Between two tests statistic
+    and status stay.
 
     Args:
         k: number of versions.
         bins: number of score bins B.
-        shares: float64[K, B], reference shares > 0 for versions that are alone; a NaN row, or None, for no reference.
         effect: smallest distance worth an alarm; 0.1 is a normal score moved by 0.3 standard deviations.
         z: standard deviations. enough: records on both sides that make a test.
 
     Notes:
         n is the version's own number of records, and one suffices (``min_n`` 1).
-        Cost: 5 us per version and update (measured). State: 24 B bytes per version beside the outputs.
-        Blind spots: versions that serve different traffic by design differ without fault, and this cannot know; so does
-        a version alone when the population moves. Slow accumulation: a version with 1 record per pane is tested once in
-        200 panes.
+        Cost: 5 us per version and update (measured). State: 16 B bytes per version beside the outputs.
+        Blind spots: versions that serve different traffic by design differ without fault, and this cannot know. Slow
+        accumulation: a version with 1 record per pane is tested once in 200 panes.
 
     Examples:
         >>> rng = np.random.default_rng(4)
@@ -54,15 +52,14 @@ class ScoreShift(Detector):
         54 score_shift
     """
 
-    REASONS: ClassVar[tuple[str, ...]] = ("", "score_shift", "score_shift_to_reference")
-    STATE: ClassVar[tuple[str, ...]] = ("pair", "alone")
+    REASONS: ClassVar[tuple[str, ...]] = ("", "score_shift")
+    STATE: ClassVar[tuple[str, ...]] = ("pair",)
     FALSE_ALARMS: ClassVar[float] = 1e-5
 
     def __init__(
         self,
         k: int,
         bins: int,
-        shares: Floats | None = None,
         effect: float = 0.1,
         z: float = 5.0,
         enough: int = 200,
@@ -71,33 +68,17 @@ class ScoreShift(Detector):
         require(enough >= 2, f"'enough' must be >= 2, got {enough}")
         super().__init__(k, min_n=1)
         self.bins = bins
-        self.shares = np.full((k, bins), np.nan) if shares is None else np.array(shares, np.float64)
-        require(self.shares.shape == (k, bins), f"'shares' must have shape ({k}, {bins}), got {self.shares.shape}")
-        require(not (self.shares <= 0.0).any(), "'shares' must be > 0; smoothed(counts) makes them so")
         self.effect = effect
         self.z = z
         self.enough = enough
         self.pair = np.zeros((k, 2, bins), np.int64)
-        self.alone = np.zeros((k, bins), np.int64)
 
     def step(self, rows: Ints, x: NDArray[Any], n: Ints, t: int) -> None:
-        own, other = (x.sum(axis=2) > 0).T
-        self.pair[rows[own & other]] += x[own & other].astype(np.int64)
-        self.alone[rows[own & ~other]] += x[own & ~other, 0].astype(np.int64)
-        self._test_pairs(rows[(self.pair[rows].sum(axis=2) >= self.enough).all(axis=1)])
-        known = np.isfinite(self.shares[rows]).all(axis=1)
-        self._test_alone(rows[known & (self.alone[rows].sum(axis=1) >= self.enough)])
-
-    def _test_pairs(self, rows: Ints) -> None:
-        self._verdict(rows, *two_sample(self.pair[rows, 0], self.pair[rows, 1]), reason=1)
-        self.pair[rows] = 0
-
-    def _test_alone(self, rows: Ints) -> None:
-        counts = self.alone[rows]
-        self._verdict(rows, distance(counts, self.shares[rows]), distance_sd(counts.sum(axis=1), self.bins), reason=2)
-        self.alone[rows] = 0
-
-    def _verdict(self, rows: Ints, apart: Floats, sd: Floats, reason: int) -> None:
+        both = (x.sum(axis=2) > 0).all(axis=1)
+        self.pair[rows[both]] += x[both].astype(np.int64)
+        rows = rows[(self.pair[rows].sum(axis=2) >= self.enough).all(axis=1)]
+        apart, sd = two_sample(self.pair[rows, 0], self.pair[rows, 1])
         threshold = self.effect + self.z * sd
         wrong: Bools = apart > threshold
-        self.conclude(rows, apart, threshold, wrong, np.True_, reason)
+        self.conclude(rows, apart, threshold, wrong, np.True_)
+        self.pair[rows] = 0

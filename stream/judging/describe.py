@@ -79,9 +79,5 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "score_shift": lambda f: (
         f"model version {f.subject} scores differently from the others: divergence {f.value:.2f}; the limit is {f.threshold:.2f}"
     ),
-    "score_shift_to_reference": lambda f: (
-        f"model version {f.subject}, alone, scores differently from the reference: divergence {f.value:.2f}; "
-        f"the limit is {f.threshold:.2f}"
-    ),
 }
 REASONS = frozenset(_SENTENCES)

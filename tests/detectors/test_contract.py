@@ -87,11 +87,11 @@ def histograms(rng, rows, steps, gross):
 
 
 def pairs(rng, rows, steps, gross):
-    """Odd streams are alone and compared with the reference; the others have a partner."""
+    """Odd streams have a partner in every second pane, the others in all."""
     onset = begin(steps, gross)
     own = rng.multinomial(60, UNEQUAL[list(rows)], (steps, len(rows)))
     other = rng.multinomial(300, UNEQUAL[list(rows)], (steps, len(rows)))
-    other[:, [row % 2 == 1 for row in rows]] = 0
+    other[::2, [row % 2 == 1 for row in rows]] = 0
     if gross:
         own[onset:, :, 0] += 60
     return panes(np.stack([own, other], axis=2), own.sum(axis=2), onset)
@@ -114,10 +114,6 @@ def histogram_drift(rows: Sequence[int]) -> Detector:
     return detectors.HistogramDrift(UNEQUAL[list(rows)], mean=zeros, sd=zeros)
 
 
-def score_shift(rows: Sequence[int]) -> Detector:
-    return detectors.ScoreShift(len(rows), bins=4, shares=UNEQUAL[list(rows)])
-
-
 CASES: dict[str, tuple[checks.Factory, checks.MakeInput]] = {
     "Constant": (plain(detectors.Constant), constants),
     "Freshness": (plain(detectors.Freshness), gaps),
@@ -131,7 +127,7 @@ CASES: dict[str, tuple[checks.Factory, checks.MakeInput]] = {
     "Rejected": (plain(detectors.Rejected), share(0.002, 0.2)),
     "Removed": (plain(detectors.Removed), share(0.3, 1.0)),
     "Retyped": (plain(detectors.Retyped), share(0.0, 0.9)),
-    "ScoreShift": (score_shift, pairs),
+    "ScoreShift": (plain(detectors.ScoreShift, bins=4), pairs),
     "ShareLimit": (plain(detectors.ShareLimit, limit=0.05), share(0.02, 0.3)),
     "Silence": (plain(detectors.Silence), gaps),
     "Stale": (plain(detectors.Stale), share(0.002, 0.2)),
