@@ -90,20 +90,6 @@ class Input:
                 await asyncio.sleep(0.01)
         return listed
 
-    async def position(self, partition: Partition) -> int | None:
-        """Return the fetch position, or None when the partition is not (or no longer) here.
-
-        Batches fetched and not yet handled lie below it, so it never tells what was counted; batches tile the offsets.
-        """
-
-        async def ask() -> int | None:
-            with suppress(IllegalStateError):
-                return int(await consumer.position(TopicPartition(*partition)))
-            return None
-
-        loop, consumer = hooks.in_thread(self.consumer)
-        return await self._call(loop, ask(), 30)
-
     async def pause(self, partition: Partition) -> None:
         """Stop fetching a partition until `resume`, or until the next assignment. What is queued still comes."""
         await self._switch(partition, "pause")

@@ -187,7 +187,7 @@ _PROCESS = {
     )
 }
 
-FEATURE_STATES = {"no_data": -1, "learning": -1, "ok": 0, "suspect": 1, "firing": 2}
+FEATURE_STATES = {"learning": -1, "ok": 0, "suspect": 1, "firing": 2}
 """Value of `FEATURE_STATE` by word of health."""
 
 
