@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from detectors import Detector, Late, Rejected, Status, Volume
 from stream.counts import ABSENT, BOOL, EXPECTED, NONFINITE, NULL, NUMBER, STRING, FieldCounts
-from stream.judging.describe import Facts, sentence
+from stream.judging.describe import Facts
 from stream.judging.drift import Drift
 from stream.judging.evidence import of_field, of_pane, of_stream
-from stream.judging.findings import Finding
+from stream.judging.findings import Finding, found
 from stream.judging.moved import moved
-from stream.judging.thin import MIN_N, Thin, pick
+from stream.judging.thin import Thin, pick
 from stream.judging.view import FIELD_RULES, SILENT_REASONS, View, share
 from stream.layout import Section
+from stream.learn import MIN_N
 from stream.panes import ClosedPane
 from stream.plan import Field, StreamPlan
 
@@ -152,7 +153,7 @@ class Bank:
         self.whole["volume"].update([float(seen[0])], seen, time)
         for check, detector in self.whole.items():
             if detector.drift_detected[0]:
-                extra, evidence = of_stream(self.stream, pane, check)
+                evidence, extra = of_stream(self.stream, pane, check)
                 yield self._finding(detector, 0, check, self.stream.name, None, int(seen[0]), pane, extra, evidence)
 
     def _finding(
@@ -170,18 +171,13 @@ class Bank:
         value, threshold = float(detector.statistic[row]), float(detector.threshold[row])
         reason = detector.REASONS[detector.reason[row]]
         statistical = check in ("drift", "version")
-        return Finding(
-            model=self.stream.model,
-            stream=self.stream.name,
+        return found(
+            self.stream,
+            reason,
+            Facts(subject, value, threshold, n, extra),
             check=check,
-            subject=subject,
-            reason=reason,
             onset_ms=pane.index * self.pane_ms,
             severity="ticket" if statistical or check == "late" else severity(self.stream, field),
-            value=value,
-            threshold=threshold,
-            n=n,
-            text=sentence(reason, Facts(subject, value, threshold, n, extra)),
             explains=EXPLAINS.get(reason, ()),
             statistical=check == "drift",
             evidence=evidence,

@@ -42,20 +42,20 @@ def of_field(
     return evidence, extra + _who(by_group)
 
 
-def of_stream(stream: StreamPlan, pane: ClosedPane, check: str) -> tuple[str, dict[str, Any]]:
-    """Return (what to add to the sentence, evidence) for a finding about a whole stream."""
+def of_stream(stream: StreamPlan, pane: ClosedPane, check: str) -> tuple[dict[str, Any], str]:
+    """Return (evidence, what to add to the sentence) for a finding about a whole stream."""
     evidence = of_pane(stream, pane)
     if check == "rejected":
         reasons = sorted(pane.counts.rejected.items(), key=lambda item: -item[1])
         evidence["reasons"] = dict(reasons)
         codes = [code for reason in pane.counts.references for code in pane.counts.references[reason]]
         evidence["examples"] = [list(found) for code in codes[:8] if (found := coordinates(code))]
-        return " (" + ", ".join(f"{reason} {count}" for reason, count in reasons[:4]) + ")", evidence
+        return evidence, " (" + ", ".join(f"{reason} {count}" for reason, count in reasons[:4]) + ")"
     if check == "late":
         enough = stream.lateness_ms + pane.counts.late_by_ms
         evidence["lateness_ms"] = enough
-        return f"; a lateness of {span(enough)} would have sufficed", evidence
-    return "", evidence
+        return evidence, f"; a lateness of {span(enough)} would have sufficed"
+    return evidence, ""
 
 
 def of_pane(stream: StreamPlan, pane: ClosedPane) -> dict[str, Any]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from stream.judging.describe import Facts, sentence
+from stream.plan import StreamPlan
 
 CHECKS = ("missing", "schema", "freshness", "volume", "ranges", "rejected", "late", "lost", "drift", "version")
 SEVERITIES = ("info", "ticket", "page")
@@ -43,6 +48,34 @@ class Finding:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
+def found(plan: StreamPlan, reason: str, facts: Facts, **known: Any) -> Finding:
+    """Return a finding about a stream: whose it is stands in the plan, the numbers and the sentence in the facts.
+
+    Args:
+        known: the other attributes of a `Finding`.
+    """
+    return Finding(
+        model=plan.model,
+        stream=plan.name,
+        subject=facts.subject,
+        reason=reason,
+        value=facts.value,
+        threshold=facts.threshold,
+        n=facts.n,
+        text=sentence(reason, facts),
+        **known,
+    )
+
+
+def finding_plain(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain JSON, which has no NaN: a number that is none is stored as null."""
+    plain = dataclasses.asdict(finding)
+    for name in ("value", "threshold"):
+        plain[name] = float(plain[name]) if math.isfinite(plain[name]) else None
+    return {**plain, "n": int(finding.n), "explains": list(finding.explains)}
+
+
 def finding_from(tree: dict[str, Any]) -> Finding:
-    """Return the finding that `dataclasses.asdict` described, also after a journey through JSON."""
-    return Finding(**{**tree, "explains": tuple(tree["explains"])})
+    """Return the finding that `finding_plain` described; null comes back as NaN."""
+    numbers = {name: math.nan if tree[name] is None else tree[name] for name in ("value", "threshold")}
+    return Finding(**{**tree, **numbers, "explains": tuple(tree["explains"])})

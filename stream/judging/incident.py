@@ -7,12 +7,11 @@ is evidence inside it. It is over when none of its findings holds any more.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from stream.judging.findings import SEVERITIES, Finding
+from stream.judging.findings import SEVERITIES, Finding, finding_from, finding_plain
 
 CLEAN_PANES = 3
 MAX_MEMBERS = 256
@@ -178,7 +177,7 @@ class Incident:
         """Return the incident as plain JSON."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         members = [
-            {**_members_plain(member), "finding": _finding_plain(member.finding)} for member in self.members.values()
+            {**_members_plain(member), "finding": finding_plain(member.finding)} for member in self.members.values()
         ]
         return {
             **plain,
@@ -189,7 +188,7 @@ class Incident:
 
     @staticmethod
     def from_dict(tree: dict[str, Any]) -> Incident:
-        members = [Member(**{**item, "finding": _finding(item["finding"])}) for item in tree["members"]]
+        members = [Member(**{**item, "finding": finding_from(item["finding"])}) for item in tree["members"]]
         keyed = {key_of(member.finding): member for member in members}
         check, subject, reason = tree["root"]
         return Incident(
@@ -212,16 +211,3 @@ def rank(severity: str) -> int:
 
 def _members_plain(member: Member) -> dict[str, Any]:
     return {item.name: getattr(member, item.name) for item in dataclasses.fields(member)}
-
-
-def _finding_plain(finding: Finding) -> dict[str, Any]:
-    """JSON has no NaN: a number that is none is stored as null and comes back as NaN."""
-    plain = dataclasses.asdict(finding)
-    for name in ("value", "threshold"):
-        plain[name] = float(plain[name]) if math.isfinite(plain[name]) else None
-    return {**plain, "n": int(finding.n), "explains": list(finding.explains)}
-
-
-def _finding(tree: dict[str, Any]) -> Finding:
-    numbers = {name: math.nan if tree[name] is None else tree[name] for name in ("value", "threshold")}
-    return Finding(**{**tree, **numbers, "explains": tuple(tree["explains"])})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import orjson
 
 from stream.counts import PaneCounts
-from stream.judging.describe import Facts, sentence
+from stream.judging.describe import Facts
 from stream.judging.evidence import of_pane
-from stream.judging.findings import Finding, finding_from
-from stream.judging.thin import MIN_N
+from stream.judging.findings import Finding, finding_from, finding_plain, found
 from stream.layout import OTHER
+from stream.learn import MIN_N
 from stream.panes import ClosedPane
 from stream.plan import StreamPlan
 
@@ -50,7 +49,7 @@ class News:
             established: the stream has had a learned layout. Before, nothing is news: the monitor is getting to know it.
         """
         self.rejected = self.late = self.counted = 0
-        found = []
+        new = []
         for reason, names in (("added", pane.counts.unlisted), ("new_version", _versions(pane.counts))):
             seen = self.seen[reason]
             for name in sorted(names.keys() - {OTHER}):
@@ -59,8 +58,8 @@ class News:
                 before, seen[name] = seen.get(name, 0), seen.get(name, 0) + names[name]
                 wanted = reason != "added" or self.plan.unlisted != "ignore"
                 if established and wanted and before < MIN_N <= seen[name]:
-                    found.append(self._new(reason, name, seen[name], pane))
-        return found
+                    new.append(self._new(reason, name, seen[name], pane))
+        return new
 
     def _new(self, reason: str, name: str, n: int, pane: ClosedPane) -> Finding:
         evidence, extra = of_pane(self.plan, pane), ""
@@ -69,7 +68,8 @@ class News:
             evidence["yaml"] = f"{quoted}: {{path: {quoted}}}"
             extra = f"; to watch it add under fields: {evidence['yaml']}"
         check, severity = ("schema", "ticket") if reason == "added" else ("version", "info")
-        return self._finding(check, reason, name, severity, pane.index * self.pane_ms, n, extra, evidence)
+        facts, onset = Facts(name, float(n), 0.0, n, extra), pane.index * self.pane_ms
+        return found(self.plan, reason, facts, check=check, severity=severity, onset_ms=onset, evidence=evidence)
 
     def happened(
         self, now_ms: int, event_ms: int, check: str, reason: str, n: int, extra: str, spans: list[list[int]]
@@ -82,7 +82,8 @@ class News:
             n += known[0].n
             spans = [*known[0].evidence["spans"], *spans][-MAX_SPANS:]
         evidence = {"topic": self.plan.topic, "spans": spans}
-        finding = self._finding(check, reason, subject, severity, event_ms, n, extra, evidence)
+        facts = Facts(subject, float(n), 0.0, n, extra)
+        finding = found(self.plan, reason, facts, check=check, severity=severity, onset_ms=event_ms, evidence=evidence)
         self.notices[check, subject] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
 
     def on_tick(self, now_ms: int, elapsed_ms: int, event_ms: int) -> list[Said]:
@@ -123,38 +124,11 @@ class News:
     def _mostly(self, check: str, n: int, counted: int, event_ms: int) -> Finding:
         evidence: dict[str, Any] = {"topic": self.plan.topic, "spans": []}
         severity = "ticket" if check == "late" else self.severity
-        return self._finding(check, check, self.plan.name, severity, event_ms, counted, "", evidence, n / counted)
-
-    def _finding(
-        self,
-        check: str,
-        reason: str,
-        subject: str,
-        severity: str,
-        onset_ms: int,
-        n: int,
-        extra: str,
-        evidence: dict[str, Any],
-        value: float | None = None,
-    ) -> Finding:
-        compared = float(n) if value is None else value
-        return Finding(
-            model=self.plan.model,
-            stream=self.plan.name,
-            check=check,
-            subject=subject,
-            reason=reason,
-            onset_ms=onset_ms,
-            severity=severity,
-            value=compared,
-            threshold=0.0,
-            n=n,
-            text=sentence(reason, Facts(subject, compared, 0.0, n, extra)),
-            evidence=evidence,
-        )
+        facts = Facts(self.plan.name, n / counted, 0.0, counted)
+        return found(self.plan, check, facts, check=check, severity=severity, onset_ms=event_ms, evidence=evidence)
 
     def state(self) -> dict[str, Any]:
-        notices = [[dataclasses.asdict(finding), until] for finding, until in self.notices.values()]
+        notices = [[finding_plain(finding), until] for finding, until in self.notices.values()]
         return {
             "seen": {reason: dict(names) for reason, names in self.seen.items()},
             "notices": notices,

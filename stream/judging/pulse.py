@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from detectors import Freshness, Silence
-from stream.judging.describe import Facts, sentence, span
-from stream.judging.findings import Finding
+from stream.judging.describe import Facts, span
+from stream.judging.findings import Finding, found
 from stream.ledger import HEARTBEAT_MS, Fold, Position
 from stream.plan import StreamPlan
 
@@ -91,19 +91,13 @@ class Pulse:
         explains: tuple[str, ...],
     ) -> Finding:
         value, threshold = float(detector.statistic[0]), float(detector.threshold[0])
-        name = self.plan.name
-        return Finding(
-            model=self.plan.model,
-            stream=name,
+        return found(
+            self.plan,
+            reason,
+            Facts(self.plan.name, value, threshold, 0, extra),
             check=check,
-            subject=name,
-            reason=reason,
             onset_ms=onset,
             severity=severity,
-            value=value,
-            threshold=threshold,
-            n=0,
-            text=sentence(reason, Facts(name, value, threshold, 0, extra)),
             reference=f"limit {span(threshold)}",
             explains=explains,
             evidence={"topic": self.plan.topic, "spans": []},

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from stream.counts import FieldCounts
 from stream.layout import BINS
+from stream.learn import MIN_N
 
-MIN_N = 30
 MAX_MS = 7 * 86_400_000
 
 
