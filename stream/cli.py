@@ -6,6 +6,7 @@ Its arguments stand in `stream.arguments`, what the commands do in `stream.comma
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -16,6 +17,9 @@ from typing import Any
 
 from stream import exits
 from stream.arguments import DEFAULT_FILE, parse
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a file system that has no room: the operator's to mend, not ours."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,15 +33,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _main(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
+        _give_up_stdout()
         return exits.NO_READER
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            _give_up_stdout()
+            print(f"streamgauge: cannot write: {os.strerror(error.errno).lower()}", file=sys.stderr)
+            return exits.CANNOT_WRITE
         traceback.print_exc()
         print("streamgauge: an error of ours; please report it with the lines above", file=sys.stderr)
         return exits.BUG
     return code
+
+
+def _give_up_stdout() -> None:
+    """Let what is still to be written go nowhere, or the interpreter complains when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main(argv: list[str]) -> int:

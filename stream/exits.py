@@ -13,6 +13,7 @@ DATA = 65
 NO_INPUT = 66
 UNAVAILABLE = 69
 BUG = 70
+CANNOT_WRITE = 73
 GONE = 74
 TRY_AGAIN = 75
 NO_PERMISSION = 77
@@ -29,6 +30,7 @@ MEANING = {
     NO_INPUT: "a topic or a file does not exist, or the file cannot be opened",
     UNAVAILABLE: "no broker answers",
     BUG: "an error of ours; please report it",
+    CANNOT_WRITE: "an output cannot be written, or the disk is full",
     GONE: "the ledger no longer reaches back to what is stored",
     TRY_AGAIN: "no progress, or a blocked process: start it again",
     NO_PERMISSION: "a right on the cluster is missing",

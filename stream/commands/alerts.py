@@ -37,20 +37,17 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
         raise ClusterError(f"topic {topic}: does not exist on {brokers}; has the monitor been set up?", NO_INPUT)
     out = screen()
     newest: dict[bytes, ConsumerRecord] = {}
-    try:
-        async for record in _records(brokers, topic, arguments.follow):
-            if arguments.state:
-                _keep(newest, record)
-            elif record.value is not None:
-                _show(out, record, arguments)
-    except TopicAuthorizationFailedError as error:
-        raise denied(error) from None
-    except BrokenPipeError:  # whoever read our output has gone: stream.cli knows what to do
-        raise
-    except (KafkaError, OSError) as error:
-        raise unreachable(brokers, error) from None
+    found = 0
+    async for record in _records(brokers, topic, arguments.follow):
+        if arguments.state:
+            _keep(newest, record)
+        elif record.value is not None:
+            _show(out, record, arguments)
+            found += 1
     for record in sorted(newest.values(), key=_offset):
         _show(out, record, arguments)
+    if not found and not newest:
+        sys.stderr.write(f"streamgauge alerts: nothing in {topic}: the monitor has found nothing to tell\n")
 
 
 def _show(out: Screen, record: ConsumerRecord, arguments: argparse.Namespace) -> None:
@@ -79,7 +76,11 @@ def _offset(record: ConsumerRecord) -> int:
 
 
 async def _records(brokers: str, topic: str, follow: bool) -> AsyncIterator[ConsumerRecord]:
-    """Yield the records of a topic of ours up to its end as it is now, or for ever."""
+    """Yield the records of a topic of ours up to its end as it is now, or for ever.
+
+    Raises:
+        ClusterError: no right to read, or no broker answers any more.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
     )
@@ -92,5 +93,9 @@ async def _records(brokers: str, topic: str, follow: bool) -> AsyncIterator[Cons
         while follow or await consumer.position(partition) < end:
             for record in (await consumer.getmany(partition, timeout_ms=500)).get(partition, []):
                 yield record
+    except TopicAuthorizationFailedError as error:
+        raise denied(error) from None
+    except (KafkaError, OSError) as error:
+        raise unreachable(brokers, error) from None
     finally:
         await consumer.stop()

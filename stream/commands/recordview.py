@@ -14,6 +14,7 @@ from stream.commands.doubts import type_of
 from stream.commands.showing import aligned, duration
 from stream.commands.understanding import Seen, Understood
 from stream.config.errors import visible
+from stream.layout import OTHER
 from stream.plan import StreamPlan
 from stream.reading.records import ABSENT
 
@@ -59,8 +60,12 @@ def record_lines(record: Seen, plan: StreamPlan, now_ms: int, values: bool) -> I
     if plan.unlisted == "watch" and hidden > 0:
         yield Text(f"      and {hidden} more")
     elif plan.unlisted != "watch" and record.others:
-        names = ", ".join(map(visible, list(record.others)[:MAX_FIELDS]))
+        names = ", ".join(map(_name, list(record.others)[:MAX_FIELDS]))
         yield Text(f"      not listed ({_UNLISTED[plan.unlisted]}): {names}")
+
+
+def _name(name: str) -> str:
+    return "(names that are too long, or odd)" if name == OTHER else visible(name)
 
 
 _UNLISTED = {"count": "their names are counted", "ignore": "ignored"}
@@ -97,7 +102,7 @@ def _fields(record: Seen, plan: StreamPlan, values: bool) -> Iterator[tuple[str,
             yield f"{visible(item.name)} as of", _shown(record.values[item.as_of], values)
     if plan.unlisted == "watch":
         for name, value in list(record.others.items())[:MAX_FIELDS]:
-            yield visible(name), _shown(value, values)
+            yield _name(name), _shown(value, values)
 
 
 def _shown(value: Any, values: bool) -> str:

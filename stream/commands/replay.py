@@ -19,7 +19,7 @@ from stream.commands.verdict import incidents, verdict
 from stream.config.compile import compile_plan
 from stream.config.errors import spoken, suggestion
 from stream.config.settings import Settings
-from stream.exits import DATA, FAILED, NO_INPUT, OK, USAGE, Refusal
+from stream.exits import CANNOT_WRITE, DATA, FAILED, NO_INPUT, OK, USAGE, Refusal
 from stream.judging.alerts import AlertRecord, to_line
 from stream.judging.findings import SEVERITIES
 from stream.plan import Plan
@@ -132,7 +132,7 @@ def _output(name: str | None, inputs: Iterable[Path], stack: ExitStack) -> TextI
         return stack.enter_context(open(name, "w", encoding="utf-8"))
     except OSError as error:
         raise Refusal(
-            f"{spoken(name)}: cannot be written: {(error.strerror or 'unknown reason').lower()}", NO_INPUT
+            f"{spoken(name)}: cannot be written: {(error.strerror or 'unknown reason').lower()}", CANNOT_WRITE
         ) from None
 
 

@@ -49,7 +49,10 @@ async def _judge(store: Store, tail: Tail) -> Judge | None:
         tree = unpack(checkpoint.data)[1]
         for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
             await store.blob(name)
-        result = Judge.restore(tree, store.known)
+        try:
+            result = Judge.restore(tree, store.known)
+        except (KeyError, ValueError) as error:
+            raise UnknownFormatError(f"its checkpoint is of another kind ({error})") from None
     await tail.start(result.fold.offset if checkpoint is not None else None)
     if checkpoint is None and await tail.begin() > 0:
         return None

@@ -59,7 +59,9 @@ def _incident(item: Told) -> Iterator[Text]:
     line.append(visible(f"{labels['model']}  {item.first['check']}/{labels['subject']}"), "bold")
     yield line
     yield Text(f"          {_when(item)}")
-    yield Text(visible(f"          {item.first['annotations']['summary']}"))
+    # The model and the onset stand in the lines above.
+    summary = item.first["annotations"]["summary"].removeprefix(f"{labels['model']}: ").rpartition(", since ")[0]
+    yield Text(visible(f"          {summary}"))
 
 
 def _when(item: Told) -> str:

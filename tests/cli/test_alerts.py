@@ -83,6 +83,15 @@ def test_a_reader_that_goes_away_is_no_broker_that_is_down(told: Configuration, 
     assert (process.returncode, err) == (141, b"")
 
 
+def test_nothing_found_is_said(broker: Kafka | EmbeddedBroker, configure: Configure, streamgauge: Command) -> None:
+    """On standard error, so that a program that reads lines reads none."""
+    configuration = configure(broker.address)
+    assert streamgauge("topics", configuration.file, "--create").code == 0
+    ended = streamgauge("alerts", configuration.file)
+    said = f"streamgauge alerts: nothing in {configuration.app}.alerts: the monitor has found nothing to tell\n"
+    assert (ended.code, ended.out, ended.err) == (0, "", said)
+
+
 def test_without_topics_it_is_one_line(
     broker: Kafka | EmbeddedBroker, configure: Configure, streamgauge: Command
 ) -> None:

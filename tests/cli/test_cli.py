@@ -226,6 +226,14 @@ def test_help_for_a_reader_that_goes_away(arguments: tuple[str, ...]) -> None:
     assert (process.returncode, err) == (141, b"")
 
 
+def test_a_full_disk_is_one_line(configure: Configure) -> None:
+    """73 is EX_CANTCREAT; it is the operator's to mend, and no error of ours."""
+    with open("/dev/full", "wb") as full:
+        process = call("check", "--offline", configure(NOBODY).file, stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (73, b"streamgauge: cannot write: no space left on device\n")
+
+
 def test_a_closed_output_is_no_error(configure: Configure) -> None:
     """Started with its standard output closed, a command does its work and says nothing."""
     process = call("check", "--offline", configure(NOBODY).file, stdout=None, preexec_fn=lambda: os.close(1))

@@ -81,7 +81,11 @@ def test_it_ends_with_what_would_have_been_sent(
     assert ended.code == 0
     assert "What would have been sent: 1 page, 0 tickets, 0 infos; 2 events\n" in ended.out
     assert "  page    fraud  missing/amount\n" in ended.out
-    assert "          since 2013-01-01 00:20:00 UTC, for 8 min\n" in ended.out
+    said = (
+        "          since 2013-01-01 00:20:00 UTC, for 8 min\n"
+        "          amount has no usable value in any of 40 records (null 40)\n"
+    )
+    assert said in ended.out
     head, row = (
         line.split() for line in ended.out.splitlines() if line.startswith(("  stream ", "  fraud.features  1"))
     )
@@ -163,6 +167,15 @@ def test_a_gate_never_passes_over_nothing(configuration: Configuration, streamga
     assert ended.code == 65
     said = r"streamgauge replay: nothing was judged: none of \d+ records could be counted, all were rejected \(not_\w+.*\)\n"
     assert re.fullmatch(said, ended.err)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    configuration: Configuration, features: Path, streamgauge: Command, tmp_path: Path
+) -> None:
+    """Before anything is replayed."""
+    given = ("replay", configuration.file, "--input", f"{configuration.features}={features}", "--alerts", tmp_path)
+    ended = streamgauge(*given)
+    assert (ended.code, ended.err) == (73, f"streamgauge replay: {tmp_path}: cannot be written: is a directory\n")
 
 
 def test_an_input_is_never_overwritten(configuration: Configuration, features: Path, streamgauge: Command) -> None:
