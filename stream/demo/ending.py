@@ -51,13 +51,13 @@ def counts(report: Report) -> list[str]:
 
 
 def others(report: Report, room: int | None) -> list[str]:
-    """Return the alerts that detect no fault: those that no fault accounts for, and those that follow from one."""
+    """Return the alerts that detect no fault: those that no fault accounts for, and those beside one (`stream.demo.report`)."""
     lines = []
     strays = [item for severity in ("page", "ticket", "info") for item in report.unexplained(severity)]
     if strays:
         lines += ["", "no fault accounts for:", *(_line(item, "", room) for item in strays)]
     if report.consequences:
-        lines += ["", "follows from a fault:"]
+        lines += ["", "beside a fault, on the stream or field that it broke:"]
         lines += [
             _line(item, f"   <- {item.explained_by.name}", room) for item in report.consequences if item.explained_by
         ]

@@ -65,7 +65,7 @@ def test_the_counts_and_every_alert_without_a_fault_are_named() -> None:
 def test_without_a_stray_alert_there_is_no_list_of_them() -> None:
     text = "\n".join(ending(judge(FAULTS, FOUND, START), OUT))
     assert "no fault accounts for" not in text
-    assert "follows from" not in text
+    assert "beside a fault" not in text
     assert "MISSED" not in text
 
 
