@@ -1,0 +1,135 @@
+"""One seeded run, and the undisturbed run it is held against."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.broker import traffic
+from tests.brokers.kafka import ROOT
+from tests.chaos import nemesis
+from tests.chaos.nemesis import Happened
+from tests.chaos.process import SESSION_S
+from tests.chaos.rig import Rig, Stalled
+from tests.chaos.verifying import Observed, verify
+
+OUT = ROOT / "build" / "chaos"
+FIRST, LAST = 8, traffic.SECONDS - 16
+"""Between these seconds of the traffic the faults begin."""
+
+GRACE_S = 60.0
+
+
+def undisturbed() -> Observed:
+    """Return what a run without faults wrote; it is kept for the code it was made with."""
+    kept = OUT / f"undisturbed-{_code()}.json"
+    if kept.exists():
+        return Observed(**json.loads(kept.read_text()))
+    OUT.mkdir(parents=True, exist_ok=True)
+    with Rig(0, workers=1, speed=2.0) as rig:
+        rig.finish()
+        _stop(rig)
+        verdict, observed, _ = verify(rig.node.address, rig.producing, [], None)
+    if not verdict.exact:
+        raise RuntimeError("the undisturbed run is wrong:\n" + "\n".join(verdict.problems[:20]))
+    rig.clean()
+    kept.write_text(json.dumps(asdict(observed)))
+    return observed
+
+
+def run(seed: int, faults: list[str], calm: Observed) -> dict[str, Any]:
+    """Run a schedule of faults; return its row of the table."""
+    begun = time.monotonic()
+    rng = np.random.default_rng((seed, 1))
+    row: dict[str, Any] = {"seed": seed, "faults": [], "exact": False, "stalled": "", "problems": []}
+    with Rig(seed, faketime="clock_step" in faults) as rig:
+        try:
+            for n, name in enumerate(faults):
+                due = FIRST + n * (LAST - FIRST) // len(faults)
+                rig.producing.limit = FIRST + (n + 1) * (LAST - FIRST) // len(faults)
+                rig.until(f"second {due} of the traffic", lambda due=due: rig.producing.second >= due, 120)
+                happened = nemesis.FAULTS[name](rig, rng)
+                row["faults"].append(_recovered(rig, name, happened))
+            rig.finish()
+            _panes_closed(rig)
+            row["stops"] = _stop(rig)
+        except Stalled as stalled:
+            row["stalled"] = str(stalled)
+        row["seconds_until_verified"] = round(time.monotonic() - begun)
+        _judge(rig, row, faults, calm)
+    if row["exact"]:
+        rig.clean()
+    else:
+        row["logs"] = str(rig.folder)
+    row["seconds"] = round(time.monotonic() - begun)
+    return row
+
+
+def _recovered(rig: Rig, name: str, happened: Happened) -> dict[str, Any]:
+    """Wait until a fault is recovered from; return what is to be said of it."""
+    rig.happens(lambda: rig.watching.reached(happened.target) is not None, GRACE_S)
+    reached = rig.watching.reached(happened.target)
+    seconds = None if reached is None else round(max(0.0, reached - happened.over), 2)
+    return {"fault": name, "happened": happened.proof, "recovery_s": seconds, "seen": happened.seen}
+
+
+def _panes_closed(rig: Rig) -> None:
+    """Give the judge time to publish what the last entries closed."""
+    last = rig.watching.fold.entries
+    rig.until("the judge's tick after the last entry", lambda: rig.watching.fold.entries > last, 30)
+    rig.sleep(3)
+
+
+def _stop(rig: Rig) -> list[tuple[int, float]]:
+    stops = [worker.stop() for worker in rig.workers if worker.running]
+    return [(code, round(seconds, 1)) for code, seconds in stops]
+
+
+def _judge(rig: Rig, row: dict[str, Any], faults: list[str], calm: Observed) -> None:
+    done = [item["fault"] for item in row["faults"]]
+    verdict, observed, fold = verify(rig.node.address, rig.producing, done, calm)
+    recoveries = [item["recovery_s"] for item in row["faults"] if item["recovery_s"] is not None]
+    kills = sum(item["fault"] in ("kill_tap", "kill_judge", "kill_all", "storm") for item in row["faults"])
+    row |= {
+        "exact": verdict.exact and not row["stalled"],
+        "problems": verdict.problems[:40],
+        "difference": verdict.difference,
+        "lost": verdict.lost,
+        "invented": verdict.invented,
+        "changed": verdict.changed,
+        "records": sum(len(values) for values in rig.producing.side.values()),
+        "panes": len(observed.panes),
+        "events": len(observed.events),
+        "repeated": observed.repeated,
+        "kills": kills,
+        "dropped": dict(fold.dropped),
+        "entries": fold.entries,
+        "rebalances": sum(worker.assignments for worker in (*rig.workers, *rig.extra)),
+        "recovery_p50_s": _quantile(recoveries, 0.5),
+        "recovery_p95_s": _quantile(recoveries, 0.95),
+        "recovery_max_s": max(recoveries, default=None),
+        "longest_stall_s": round(rig.watching.longest, 1),
+        "blind_unreported_s": round(rig.watching.unreported, 1),
+        "ends": {worker.name: worker.ends for worker in rig.workers if worker.ends},
+        "session_timeout_s": SESSION_S,
+    }
+
+
+def _quantile(values: list[float], q: float) -> float | None:
+    return round(float(np.quantile(values, q)), 2) if values else None
+
+
+def _code() -> str:
+    """Return a digest of all code that decides what an undisturbed run writes."""
+    files = [path for folder in ("stream", "detectors", "tests/chaos", "tests/broker") for path in _sources(ROOT / folder)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
