@@ -29,6 +29,8 @@ from stream.tap import Fed, Tap
 log = logging.getLogger(__name__)
 
 CUT_S = 1.0
+MAX_CUT_S = 2 * HEARTBEAT_MS / 1000
+"""Silence is told only while every partition was heard within 3 heartbeats, so none may be cut less often than in 2."""
 ENTRIES_PER_S = 50
 CONFIRM_S = 2.0
 HURRY_S = 0.1
@@ -164,11 +166,11 @@ class Tapping:
                 await self.input.resume(key)
 
     async def run(self) -> None:
-        """Cut every second (rarer above 50 partitions), for ever."""
+        """Cut again and again, for ever."""
         while True:
             await asyncio.sleep(HURRY_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bins.hurry.wait(), max(CUT_S, len(self.lanes) / ENTRIES_PER_S) - HURRY_S)
+                await asyncio.wait_for(self._bins.hurry.wait(), rhythm(len(self.lanes)) - HURRY_S)
             self._bins.hurry.clear()
             await self._round()
 
@@ -306,3 +308,12 @@ class Tapping:
 
     def _must_wait(self, key: Key, lane: Lane) -> bool:
         return must_wait(self._layout(), self._ledger.fold, key, lane.first)
+
+
+def rhythm(partitions: int) -> float:
+    """Return how many seconds lie between two entries of a partition, of which a worker has so many.
+
+    >>> rhythm(10), rhythm(100), rhythm(1000)
+    (1.0, 2.0, 4.0)
+    """
+    return min(max(CUT_S, partitions / ENTRIES_PER_S), MAX_CUT_S)
