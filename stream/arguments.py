@@ -50,7 +50,7 @@ needs: read its inputs, write and read its own topics, no more.
         "watch until stopped",
         """\
 Every worker of one file shares the partitions with the others, and one of
-them judges. SIGTERM ends a worker in order.
+them judges. SIGTERM or Ctrl-C ends a worker in order, with 0.
 """,
         "streamgauge run fraud.yaml",
     ),

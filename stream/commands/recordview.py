@@ -21,6 +21,7 @@ from stream.reading.records import ABSENT
 SHOWN = 3
 MAX_FIELDS = 40
 MAX_VALUE = 60
+MAX_LABEL = 48
 SKEW_MS = 2_000
 """Clocks of two hosts differ by this much without anybody having to know."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,7 +66,11 @@ def record_lines(record: Seen, plan: StreamPlan, now_ms: int, values: bool) -> I
 
 
 def _name(name: str) -> str:
-    return "(names that are too long, or odd)" if name == OTHER else visible(name)
+    """Return a name for a column: a long path is shortened in its middle, or all values would stand far to the right."""
+    if name == OTHER:
+        return "(names that are too long, or odd)"
+    half = MAX_LABEL // 2
+    return visible(name if len(name) <= MAX_LABEL else f"{name[:half]}...{name[-half:]}")
 
 
 _UNLISTED = {"count": "their names are counted", "ignore": "ignored"}
@@ -97,9 +102,9 @@ def _time(record: Seen, plan: StreamPlan, now_ms: int, values: bool) -> str:
 def _fields(record: Seen, plan: StreamPlan, values: bool) -> Iterator[tuple[str, str]]:
     for item in plan.fields:
         name = item.name if item.source == item.name else f"{item.name} ({item.source})"
-        yield visible(name), _shown(record.values[item.source], values)
+        yield _name(name), _shown(record.values[item.source], values)
         if item.as_of is not None:
-            yield f"{visible(item.name)} as of", _shown(record.values[item.as_of], values)
+            yield f"{_name(item.name)} as of", _shown(record.values[item.as_of], values)
     if plan.unlisted == "watch":
         for name, value in list(record.others.items())[:MAX_FIELDS]:
             yield _name(name), _shown(value, values)

@@ -74,8 +74,8 @@ def _why(replay: Replay) -> str:
     accounts = [account for watch in replay.judge.watches.values() for account in watch.accounts.values()]
     if not any(account.classes["applied"] or account.classes["late"] for account in accounts):
         reasons = sorted({reason for account in accounts for reason in account.rejected})
-        rejected = f"all were rejected ({', '.join(reasons)})" if reasons else "all were filtered or empty"
-        return f"none of {number(replay.records, 'record')} could be counted, {rejected}"
+        rejected = f"all rejected ({', '.join(reasons)})" if reasons else "all filtered or empty"
+        return f"{number(replay.records, 'record')} read and none counted: {rejected}"
     return (
         'not one pane was completed. Each line needs its time: give "timestamp" (ms) in an envelope, '
         "or `time: {field: ..., unit: ...}` in the configuration"

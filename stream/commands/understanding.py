@@ -70,7 +70,7 @@ def understand(batches: Sequence[RecordBatch], layout: Layout, plan: StreamPlan,
     result = Understood(plan)
     sorter = Sorter(layout, plan)
     for batch in batches:
-        rows = DECODERS[plan.format]()(batch.values)
+        rows = DECODERS[plan.format](frozenset())(batch.values)
         chunk = Records(rows, batch.offsets, batch.timestamps, batch.keys, batch.headers)
         decoded = chunk.take([i for i, row in enumerate(rows) if type(row) is dict])
         result.paths.update(_paths(decoded))

@@ -88,7 +88,7 @@ def read_yaml(data: bytes) -> Document:
         YamlError: too large, not UTF-8, not YAML, or one of the things named above.
     """
     if len(data) > MAX_BYTES:
-        raise YamlError(f"the file has {len(data):,} bytes, at most {MAX_BYTES:,} are read")
+        raise YamlError(f"the file has more than the {MAX_BYTES:,} bytes that are read")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -165,7 +165,7 @@ def test_a_gate_never_passes_over_nothing(configuration: Configuration, streamga
     )
     ended = streamgauge(*given)
     assert ended.code == 65
-    said = r"streamgauge replay: nothing was judged: none of \d+ records could be counted, all were rejected \(not_\w+.*\)\n"
+    said = r"streamgauge replay: nothing was judged: \d+ records read and none counted: all rejected \(not_\w+.*\)\n"
     assert re.fullmatch(said, ended.err)
 
 

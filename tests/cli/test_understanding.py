@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import orjson
 import pytest
@@ -71,6 +72,15 @@ def test_what_steers_a_terminal_is_not_printed() -> None:
     text = "\n".join(str(line) for line in record_lines(record, stream, NOW_MS, values=True))
     assert "gone" in text
     assert all(char == "\n" or char.isprintable() for char in text)
+
+
+def test_a_long_path_leaves_room_for_the_value() -> None:
+    """It is shortened in its middle: both ends tell people which one it is."""
+    long = ".".join(["payload", *(f"level{i}" for i in range(12)), "latitude"])
+    record = understood(one_field(long), {"x": {"a": 1}}).seen[0]
+    (line,) = (str(text) for text in record_lines(record, one_field(long), NOW_MS, True) if "absent" in str(text))
+    assert re.fullmatch(r" +a \(payload\.level0.*\.\.\..*latitude\)  absent", line)
+    assert len(line) < 80
 
 
 NONE = "occurs in none of 3 records"

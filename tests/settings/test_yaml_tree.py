@@ -55,7 +55,7 @@ def test_aliases_are_followed():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b" " * (MAX_BYTES + 1), "the file has 1,000,001 bytes, at most 1,000,000 are read"),
+        (b" " * (MAX_BYTES + 1), "the file has more than the 1,000,000 bytes that are read"),
         (b"a: \xff", "byte 3 is not UTF-8"),
         (b"a: \x07", "character 3 is not allowed in YAML"),
         (b"# nothing\n", "the file is empty"),
