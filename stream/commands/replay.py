@@ -20,11 +20,12 @@ from stream.config.compile import compile_plan
 from stream.config.errors import spoken, suggestion
 from stream.config.settings import Settings
 from stream.exits import CANNOT_WRITE, DATA, FAILED, NO_INPUT, OK, USAGE, Refusal
+from stream.jsonl import BadLineError
 from stream.judging.alerts import AlertRecord, to_line
 from stream.judging.findings import SEVERITIES
 from stream.plan import Plan
 from stream.publishing import Message
-from stream.replay import BadLineError, Replay
+from stream.replay import Replay
 
 STEPS = 10
 """Plain lines of progress where there is no terminal: one for each tenth."""

@@ -12,7 +12,8 @@ import pytest
 
 from stream.config.compile import compile_plan
 from stream.config.settings import load
-from stream.replay import MAX_LINE, Replay, read_lines
+from stream.jsonl import MAX_LINE, read_lines
+from stream.replay import Replay
 from tests.cli.conftest import Command, Configuration, Configure
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "stream/schema/alert.schema.json").read_text())
