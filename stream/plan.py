@@ -89,6 +89,12 @@ class StreamPlan:
     lateness_ms: int = 10_000
     positive_at: float | None = None
 
+    @property
+    def exact(self) -> frozenset[str]:
+        """Return the sources whose whole numbers must not become floats: names (version 3 is not 3.0) and times."""
+        sources = (self.time, self.version, self.producer, *(field.as_of for field in self.fields))
+        return frozenset(source for source in sources if source is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:

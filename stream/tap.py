@@ -55,7 +55,6 @@ class Tap:
         self._key = key
         self._hash_key = hash_key
         self._anchor: Anchor | None = None
-        self._decoders = {format: decoder() for format, decoder in DECODERS.items()}
         self._decoded: tuple[RecordBatch, dict[str, list[Row]]] | None = None
         self._tallies: list[Tally] = []
         self._frontiers = dict(position.frontier)
@@ -143,6 +142,9 @@ class Tap:
             for plan in plans
         ]
         self._layout_id = layout.id
+        exact = frozenset().union(*(plan.exact for plan in plans))
+        self._decoders = {format: decoder(exact) for format, decoder in DECODERS.items()}
+        self._decoded = None
 
     def _sorted(self, batch: RecordBatch, first: int, last: int, now_ms: int) -> list[Sorted]:
         """Decode a part of a chunk, once for all streams of a format, and sort it for each."""

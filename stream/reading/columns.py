@@ -9,8 +9,10 @@ Sources: ``key``, ``header:name``, or a path ``a.b.c``. A key that itself contai
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -66,6 +68,10 @@ class Records:
             self._table = Table(self.rows)
         return self._table
 
+    def all_floats(self, source: str) -> bool:
+        """Return whether every value of a column is known to be a finite float, so that none need be looked at."""
+        return source in self.table.floats
+
     def column(self, source: str) -> Column:
         """Return one value per record; `ABSENT` where there is none."""
         column = self._columns.get(source)
@@ -87,6 +93,7 @@ class Table:
 
     Attributes:
         names: keys of the columns: those of the struct; none if every object is a dict.
+        floats: those of them whose slots hold finite floats only.
     """
 
     def __init__(self, rows: list[Any]) -> None:
@@ -94,9 +101,11 @@ class Table:
         kinds: set[Any] = set(map(type, rows))
         self._dicts = [(i, row) for i, row in enumerate(rows) if type(row) is dict] if dict in kinds else []
         self.names: tuple[str, ...] = ()
+        self.floats: frozenset[str] = frozenset()
         self._columns: dict[str, Column] = {}
         for struct in kinds - {dict}:
             self.names = struct.__struct_encode_fields__
+            self.floats = frozenset(name for name in _floats(struct) if all(map(_is_finite, self._of_dicts(name))))
             self._columns = dict(zip(self.names, zip(*self._tuples(), strict=True), strict=True))
         self._below: dict[str, Table] = {}
 
@@ -107,6 +116,9 @@ class Table:
             tuple(row.get(name, ABSENT) for name in self.names) if type(row) is dict else msgspec.structs.astuple(row)
             for row in self.rows
         )
+
+    def _of_dicts(self, key: str) -> list[Any]:
+        return [row.get(key, ABSENT) for _, row in self._dicts]
 
     def column(self, path: str) -> Column:
         plain = self._plain(path)
@@ -172,6 +184,15 @@ def _own_leaves(
             yield prefix + key, 1
         elif type(value) is dict and depth > 1 and "." not in key:
             yield from _own_leaves(value, value.keys(), listed, f"{prefix}{key}.", depth - 1)
+
+
+@lru_cache(maxsize=256)
+def _floats(struct: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(struct) if field.type is float)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) is float and math.isfinite(value)
 
 
 def _is_source(name: str) -> bool:

@@ -9,16 +9,17 @@ to `stream.reading.records.decode_json`, which decides alone what is read and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from stream.reading.records import ABSENT, MAX_BYTES, Row, decode_json, printable
 
-Shape = tuple[tuple[str, "Shape"], ...]
-"""Keys of an object, each with the keys of the objects found under it (none: there are none)."""
+Shape = tuple[tuple[str, "Literal['float', 'any'] | Shape"], ...]
+"""Keys of an object. Under each was found: in every record a number with a fraction, or any scalar or array of scalars, or an
+object, whose keys these are."""
 
 MAX_SHAPE = 1000
 """Keys in a shape: a producer that invents a name for every record must not make it grow."""
@@ -29,26 +30,31 @@ _RARE = 0.05
 _PAUSE = 50
 
 Scalar = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | str | bool | None
+Anything = Scalar | list[Scalar]
 
 
 class JsonDecoder:
     """Decodes chunks of JSON objects of one topic.
 
+    Args:
+        exact: sources whose whole numbers must stay whole (a version 3 is not 3.0); elsewhere a whole number may come as a float.
+
     Attributes:
         shape: the keys that are known by now.
 
     >>> decode = JsonDecoder()
-    >>> decode([b'{"a": 1}', b"oops"])
-    [{'a': 1}, 'not_json']
+    >>> decode([b'{"a": 1, "b": 0.5}', b"oops"])
+    [{'a': 1, 'b': 0.5}, 'not_json']
     >>> decode.shape
-    (('a', ()),)
-    >>> [known] = decode([b'{"a": 2}'])
+    (('a', 'any'), ('b', 'float'))
+    >>> [known] = decode([b'{"a": "x", "b": 3}'])
     >>> msgspec.structs.astuple(known)
-    (2,)
+    ('x', 3.0)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, exact: Set[str] = frozenset()) -> None:
         self.shape: Shape = ()
+        self._exact = exact
         self._pause = 0
 
     def __call__(self, values: list[bytes | None]) -> list[Row]:
@@ -69,30 +75,41 @@ class JsonDecoder:
         before = self.shape
         for row in rows[:: max(len(rows) // _LOOKED_AT, 1)]:
             if type(row) is dict:
-                wider = widened(self.shape, row)
+                wider = widened(self.shape, row, self._exact)
                 self.shape = wider if _size(wider) <= MAX_SHAPE else self.shape
         return self.shape != before
 
 
-DECODERS: dict[str, Callable[[], Callable[[list[bytes | None]], list[Row]]]] = {"json": JsonDecoder}
+DECODERS: dict[str, Callable[[Set[str]], Callable[[list[bytes | None]], list[Row]]]] = {"json": JsonDecoder}
 
 
-def widened(shape: Shape, row: Mapping[str, Any], depth: int = MAX_DEPTH) -> Shape:
+def widened(
+    shape: Shape, row: Mapping[str, Any], exact: Set[str] = frozenset(), prefix: str = "", depth: int = MAX_DEPTH
+) -> Shape:
     """Return a shape with the keys of a row added; a name that msgspec or a screen would refuse is left out.
 
-    >>> widened((), {"a": 1, "b": {"c": [1, 2]}})
-    (('a', ()), ('b', (('c', ()),)))
+    >>> shape = widened((), {"a": 0.5, "b": {"c": [1, 2]}})
+    >>> shape
+    (('a', 'float'), ('b', (('c', 'any'),)))
+    >>> widened(shape, {"b": None})
+    (('a', 'any'), ('b', (('c', 'any'),)))
     """
-    known = dict(shape)
+    known = {key: "any" if kind == "float" and key not in row else kind for key, kind in shape}
     for key, value in row.items():
-        if key == printable(key) and not set(key) & {'"', "\\"}:
-            below = known.get(key, ())
-            known[key] = widened(below, value, depth - 1) if type(value) is dict and depth > 1 else below
+        kind = known.get(key)
+        if key != printable(key) or set(key) & {'"', "\\"} or (isinstance(kind, tuple) and type(value) is not dict):
+            continue
+        if type(value) is dict and depth > 1:
+            known[key] = widened(kind if isinstance(kind, tuple) else (), value, exact, f"{prefix}{key}.", depth - 1)
+        elif kind is None and type(value) is float and prefix + key not in exact:
+            known[key] = "float"
+        elif kind is None or type(value) not in (int, float):
+            known[key] = "any"
     return tuple(known.items())
 
 
 def _size(shape: Shape) -> int:
-    return sum(1 + _size(below) for _, below in shape)
+    return sum(1 + (_size(kind) if isinstance(kind, tuple) else 0) for _, kind in shape)
 
 
 def _decoded(decode: Callable[[bytes], Any], values: list[bytes | None]) -> tuple[list[Row], list[Row]]:
@@ -116,14 +133,15 @@ def _compiled(shape: Shape) -> Callable[[bytes], msgspec.Struct]:
 
 def _struct(shape: Shape) -> type[msgspec.Struct]:
     names = [f"f{i}" for i in range(len(shape))]
+    fields: list[Any] = [
+        (name, float) if kind == "float" else (name, Anything if kind == "any" else Anything | _struct(kind), ABSENT)
+        for name, (_, kind) in zip(names, shape, strict=True)
+    ]
     return msgspec.defstruct(
         "Known",
-        [(name, _type(below), ABSENT) for name, (_, below) in zip(names, shape, strict=True)],
+        fields,
         rename=dict(zip(names, (key for key, _ in shape), strict=True)),
         forbid_unknown_fields=True,
+        kw_only=True,  # or every field after an optional one would have to be optional too
         gc=False,
     )
-
-
-def _type(below: Shape) -> Any:
-    return Scalar | list[Scalar] | _struct(below) if below else Scalar | list[Scalar]

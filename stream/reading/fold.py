@@ -91,7 +91,7 @@ class SectionFold:
         total.records = len(records)
         for fold in self._fields:
             column = records.column(fold.field.source)
-            bad = fold.count(column, total, sketch)
+            bad = fold.count(column, records.all_floats(fold.field.source), total, sketch)
             stale = self._stale(fold.field, records, column, times)
             total.stale[fold.i] = len(stale)
             if (bad or stale) and known[fold.i] == c.NO_EXAMPLE:
@@ -125,10 +125,10 @@ class _FieldFold:
         self._identifies = field.kind == "id"
         self.numeric = bins is not None and bins.kind == "number"
 
-    def count(self, column: Column, total: FieldCounts, sketch: Sketch | None) -> int:
+    def count(self, column: Column, all_floats: bool, total: FieldCounts, sketch: Sketch | None) -> int:
         """Add a column; return how many of its values are missing, of a wrong type, non-finite or outside."""
         row = total.types[self.i]
-        types = set(map(type, column))
+        types = {float} if all_floats else set(map(type, column))  # a look at each type is a tenth of a tap's work
         present = column
         if type(None) in types:
             present = [value for value in column if value is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -14,7 +15,9 @@ from stream.counts import FieldCounts
 from stream.layout import BINS, UNSEEN, Bins, Section
 from stream.plan import Field, StreamPlan
 from stream.reading.columns import Records
+from stream.reading.decoders import JsonDecoder
 from stream.reading.fold import SectionFold, category_hash, number_hash
+from stream.reading.records import decode_json
 from stream.reading.sketch import Sketch
 
 KEY = b"k" * 16
@@ -186,3 +189,14 @@ def test_whether_a_field_is_constant_does_not_depend_on_the_grouping(parts: list
     assert total.only.tolist() == (count(whole) if whole else FieldCounts.zero(1)).only.tolist()
     assert (total.only[0] == c.NO_NUMBER) == (len(distinct) == 0)
     assert (total.only[0] == c.VARIED) == (len(distinct) > 1)
+
+
+@given(st.lists(st.one_of(numbers, st.none(), strings), min_size=1, max_size=9))
+def test_counts_do_not_depend_on_the_way_of_reading(values: list[Any]) -> None:
+    """The slot of a field that had only fractions holds floats; nobody looks at their types."""
+    chunk: list[bytes | None] = [json.dumps({"v": value}).encode() for value in values]
+    decode = JsonDecoder()
+    decode([b'{"v": 0.5}'])
+    fold, times, none = SectionFold(PLAN, SECTION, KEY), np.zeros(len(values), np.int64), FieldCounts.zero(len(FIELDS))
+    fast, slow = (of(rows) for rows in (decode(list(chunk)), decode_json(list(chunk))))  # type: ignore[arg-type]
+    equal(fold.count(fast, times, none.example, 3, None), fold.count(slow, times, none.example, 3, None))
