@@ -133,9 +133,11 @@ def costs(model: ModelPlan) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text as a sentence: capital first, full stop last."""
+    """Return a text as a sentence: capital first, full stop last. A name (``dep_delay``) stays as its owner writes it."""
     text = short(text, 2 * MAX_TEXT)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text.partition(" ")[0]
+    start = text[:1].upper() if first.isalpha() else text[:1]
+    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def short(text: str, limit: int = MAX_TEXT) -> str:

@@ -130,13 +130,17 @@ async def require_ours(brokers: str, app: str) -> None:
     counts = await describe(brokers, ours(app))
     missing = [topic for topic in ours(app) if topic not in counts]
     if missing:
-        raise ClusterError(
-            f"our topics {', '.join(missing)} do not exist: run `streamgauge topics --create` or let your operator create them",
-            NO_INPUT,
+        said = (
+            f"our topic {missing[0]} does not exist"
+            if len(missing) == 1
+            else f"our topics {', '.join(missing)} do not exist"
         )
-    wrong = [topic for topic, count in counts.items() if count != 1]
+        raise ClusterError(
+            f"{said}: run `streamgauge topics --create` or let your operator create what is missing", NO_INPUT
+        )
+    wrong = [f"{topic} has {count}" for topic, count in counts.items() if count != 1]
     if wrong:
-        raise ClusterError(f"our topics {', '.join(wrong)} must have exactly 1 partition", NO_INPUT)
+        raise ClusterError(f"each of our topics must have exactly 1 partition; {', '.join(wrong)}", NO_INPUT)
 
 
 async def create_ours(brokers: str, app: str, replication: int | None = None) -> list[str]:
