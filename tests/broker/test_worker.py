@@ -97,7 +97,7 @@ models:
 
     def settled(self, **classes: int) -> None:
         """Wait until the ledger counts exactly these records."""
-        until(f"the ledger counts {classes}", lambda: self.classes() == classes, 40, 0.5)
+        until(f"the ledger counts {classes}", lambda: self.classes() == classes, 90, 0.5)
 
 
 @pytest.fixture

@@ -72,11 +72,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.world.produce(self._key(pick), steps)
 
     @rule(
-        what=st.sampled_from(["retention", "recreated", "partition added", "offsets reset"]),
+        what=st.sampled_from(["retention", "recreated", "partition added", "offsets reset", "a week passes"]),
         pick=picks,
         count=st.integers(0, 12),
     )
-    def input_changes(self, what: str, pick: int, count: int) -> None:
+    def topics_change(self, what: str, pick: int, count: int) -> None:
         key = self._key(pick)
         if what == "retention":
             self.world.retain(key, 1 + count // 3)
@@ -84,12 +84,38 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.recreate(key, count)
         elif what == "offsets reset":
             self.world.reset_offsets(key, count)
+        elif what == "a week passes":
+            self._week(pick)
         elif len(self.world.inputs) < MAX_PARTITIONS:
             key = ("t", len(self.world.inputs))
             self.world.inputs[key] = Input()
             self.world.produce(key, [1] * count)
             for worker in self._awake()[:1]:
                 worker.assign(key)
+
+    def _week(self, pick: int) -> None:
+        """Who stood still is out of it, what was delayed has arrived, the others have read on; the ledger loses what is old.
+
+        What a host is about to send to ``state`` may still be under way.
+        """
+        world = self.world
+        world.workers, world.hosts = self._awake(), self._hosts()
+        if not world.hosts:
+            return
+        for log in (world.ledger, *world.topics.values()):
+            while log.limbo:
+                log.arrive(0)
+        for worker in world.workers:
+            worker.read_ledger()
+        for host in world.hosts:
+            host.read_tail()
+            promises.finish_judging(host)
+            host.store_positions("delivered")
+        judge = choose(world.hosts, pick)
+        if judge.may_checkpoint:
+            judge.checkpoint()
+            judge.step("store", "delivered")
+            world.retain_ledger()
 
     # The taps.
 
@@ -172,30 +198,6 @@ class LedgerMachine(RuleBasedStateMachine):
             worker.propose(name, fate)
         else:
             worker.send_note(fate)
-
-    @precondition(lambda self: self._hosts())
-    @rule(pick=picks)
-    def a_week_passes(self, pick: int) -> None:
-        """Who stood still is out of it, what was delayed has arrived, the others have read on; the ledger loses what is old.
-
-        What a host is about to send to ``state`` may still be under way.
-        """
-        world = self.world
-        world.workers, world.hosts = self._awake(), self._hosts()
-        for log in (world.ledger, *world.topics.values()):
-            while log.limbo:
-                log.arrive(0)
-        for worker in world.workers:
-            worker.read_ledger()
-        for host in world.hosts:
-            host.read_tail()
-            promises.finish_judging(host)
-            host.store_positions("delivered")
-        judge = choose(world.hosts, pick)
-        if judge.may_checkpoint:
-            judge.checkpoint()
-            judge.step("store", "delivered")
-            world.retain_ledger()
 
     # The network and the clock.
 
