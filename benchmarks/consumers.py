@@ -58,7 +58,7 @@ async def streamgauge(file: str, total: int, wait_for_reference: bool) -> dict[s
     worker = Worker(compile_plan(settings), brokers, settings.key.secret, settings.start == "earliest", clocks)
     task = asyncio.create_task(worker.run())
     figures: dict[str, float] = {}
-    while not any(lane.tap for lane in worker.tapping.lanes.values()):  # noqa: ASYNC110 - a measurement polls
+    while not any(lane.tap for lane in worker.tapping.lanes.values()) and not task.done():  # noqa: ASYNC110 - a measurement polls
         await asyncio.sleep(0.005)
     cpu, wall = time.process_time(), time.perf_counter()
     before = _accepted(worker)

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from stream.clock import Clocks
+from stream.codec import UnknownFormatError
 from stream.config.compile import compile_plan
 from stream.config.settings import Settings
 from stream.exits import CONFIGURATION, Refusal
@@ -67,6 +68,12 @@ async def _run(settings: Settings, timing: dict[str, Any] | None) -> int:
     worker.address = "http://{}:{}".format(*runner.addresses[0][:2])
     try:
         return await worker.run()
+    except UnknownFormatError as error:
+        raise Refusal(
+            f"app: {worker.plan.app}: its topics were written by another release ({error}). Run that release, "
+            "or give `app:` a new name, which starts a new history",
+            CONFIGURATION,
+        ) from None
     finally:
         await runner.cleanup()
 
