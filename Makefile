@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all bench demo model
+.PHONY: help setup check format test test-all bench chaos demo model
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ model: $(READY) ## the ledger's model test: which broken variants it finds, and 
 
 bench: $(READY) ## throughput beside a bare consumer loop, in one run
 	$(BIN)/python -m benchmarks.throughput
+
+chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka, judged by an oracle (75 minutes; resumable)
+	$(BIN)/python -m tests.chaos
 
 demo: $(READY) ## real flights through the monitor, broken in seven ways (SEED=1)
 	$(BIN)/python -m stream.cli demo --seed $(or $(SEED),1)

@@ -38,7 +38,10 @@ def main() -> int:
     running.OUT.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     calm = running.undisturbed()
-    print(f"undisturbed: {len(calm.panes)} panes, {len(calm.events)} alert events, {time.monotonic() - begun:.0f} s", flush=True)
+    print(
+        f"undisturbed: {len(calm.panes)} panes, {len(calm.events)} alert events, {time.monotonic() - begun:.0f} s",
+        flush=True,
+    )
     rows = []
     for seed in range(args.first, args.first + (1 if args.faults else args.seeds)):
         faults = args.faults.split(",") if args.faults else nemesis.schedule(seed)
@@ -55,7 +58,9 @@ def main() -> int:
 
 def line(row: dict[str, Any]) -> str:
     """Return a run as one line."""
-    faults = ", ".join(f"{item['fault']} {_s(item['recovery_s'])}{'' if item['happened'] else ' (not seen)'}" for item in row["faults"])
+    faults = ", ".join(
+        f"{item['fault']} {_s(item['recovery_s'])}{'' if item['happened'] else ' (not seen)'}" for item in row["faults"]
+    )
     what = "exact" if row["exact"] else f"STALLED {row['stalled']}" if row["stalled"] else "WRONG"
     counts = f"difference {row['difference']}, alerts {row['lost']}/{row['invented']}/{row['changed']}"
     more = "".join(f"\n    {problem}" for problem in row["problems"][:6])
@@ -85,7 +90,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return what the figures depend on."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     kafka = next((path.stem.removeprefix("kafka_2.13-") for path in jars().glob("kafka_2.13-*.jar")), POM.name)
     return {
         "kafka": kafka,

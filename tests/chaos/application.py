@@ -21,13 +21,18 @@ from stream.kafka.store import Store
 from stream.layout import Layout, layout_zero
 from stream.ledger import adopt_header
 from tests.broker import traffic
-from tests.broker.trained import lesson, plan_of
 from tests.broker.traffic import Sent
+from tests.broker.trained import lesson, plan_of
 
 APP = "chaos"
 FEATURES, PREDICTIONS, ORDERS = "features", "predictions", "orders"
 PARTITIONS = {FEATURES: traffic.PARTITIONS, PREDICTIONS: traffic.PARTITIONS, ORDERS: 2}
-TOPIC_OF = {"fraud.features": FEATURES, "credit.features": FEATURES, "fraud.predictions": PREDICTIONS, "shop.features": ORDERS}
+TOPIC_OF = {
+    "fraud.features": FEATURES,
+    "credit.features": FEATURES,
+    "fraud.predictions": PREDICTIONS,
+    "shop.features": ORDERS,
+}
 FIELDS = {**traffic.FIELDS, "shop.features": ("x",)}
 SEED = 1
 """Of the records: the same in every run, so that one undisturbed run serves them all."""

@@ -16,15 +16,10 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 WAIT_S = 30.0
 
@@ -60,10 +55,11 @@ def consumer(address: str) -> Consumer:
 
 def record(message: Message) -> Record:
     """Return a message as a `Record`."""
-    headers = dict(message.headers() or [])
-    return Record(
-        message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(), headers
-    )
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    headers = {name: value for name, value in dict(message.headers() or {}).items() if isinstance(value, bytes)}
+    return Record(partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
 
 
 def read_all(address: str, topic: str) -> list[Record]:
@@ -121,7 +117,11 @@ class Admin:
     def set(self, topic: str, name: str, value: str) -> None:
         """Set one setting of a topic."""
         entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        _done(self._admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, [entry])]))
+        _done(
+            self._admin.incremental_alter_configs(
+                [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
+            )
+        )
 
     def members(self, group: str) -> int:
         """Return how many members a group has."""

@@ -27,7 +27,8 @@ class Accepted:
         dropped: records that the rule refused, by kind. entries: accepted ones. ticks: accepted ones.
         classes: records by class (rejected ones by reason), by (stream, key, inc).
         wrong: sentences about entries whose classes do not add up to the offsets they cover.
-        lost: (key, inc, from, to) of what retention took. walls: (wall clock of a tick, broker's time stamp), ms.
+        lost: (key, inc, from, to) of what retention took: it lies where its entry begins.
+        walls: (wall clock of a tick, broker's time stamp), ms.
     """
 
     next: dict[Key, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Accepted:
         if kind == "tick":
             return bool(header["n"] == self.ticks + 1)
         if kind == "note":
-            return header["note"] != "adopt" or self._force.get(header["what"]) == header["parent"]
+            return bool(header["note"] != "adopt" or self._force.get(header["what"]) == header["parent"])
         key = (header["topic"], header["partition"])
         if kind == "open":
             return bool(header["inc"] == self.inc.get(key, -1) + 1)
@@ -93,9 +94,7 @@ class Accepted:
             self.classes[stream, key, inc].update(found)
         lost = max((counts["lost"] for counts in (body or {}).values()), default=0)
         if lost:
-            self.lost.append((key, inc, header["from"], header["to"]))
-            if lost != covers:
-                self.wrong.append(f"{key}: {lost} lost in an entry of {covers}")
+            self.lost.append((key, inc, header["from"], header["from"] + lost))
         return key, inc, header["to"]
 
     def difference(self) -> int:

@@ -6,6 +6,7 @@ have recovered: all that the topics held at that moment.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ def storm(rig: Rig, rng: Rng) -> Happened:
     rounds = []
     for _ in range(3):
         guest = rig.join(f"guest-{len(rig.extra)}")
-        joined = rig.happens(lambda guest=guest: guest.owns != (0, False), 20)
+        joined = rig.happens(functools.partial(_owns, guest), 20)
         rig.sleep(float(rng.uniform(0, 1.5)))
         if rng.integers(2):
             guest.kill()
@@ -194,6 +195,10 @@ def storm(rig: Rig, rng: Rng) -> Happened:
         rounds.append(joined)
     seen = sum(worker.assignments for worker in rig.workers) - before
     return _now(rig, seen >= 3 and any(rounds), joined=sum(rounds), rebalances=seen)
+
+
+def _owns(worker: Process) -> bool:
+    return worker.owns != (0, False)
 
 
 def add_partitions(rig: Rig, rng: Rng) -> Happened:
@@ -207,7 +212,7 @@ def add_partitions(rig: Rig, rng: Rng) -> Happened:
 
 
 def recreate(rig: Rig, rng: Rng) -> Happened:
-    """``orders`` is deleted and made again with as many partitions: an end below the position, or another record at the anchor."""
+    """``orders`` is deleted and made again: its end lies below the position, or another record stands at the anchor."""
     rig.producing.hold_orders()
     try:
         before = {key: at for key, at in rig.ends().items() if key[0] == ORDERS}
@@ -322,5 +327,5 @@ FAULTS: dict[str, Fault] = {
 def schedule(seed: int) -> list[str]:
     """Return the four to six faults of a seed, each at most once; without libfaketime no clock steps."""
     rng = np.random.default_rng(seed)
-    names = [name for name in FAULTS if name != "clock_step" or FAKETIME.exists()]
-    return [str(name) for name in rng.permutation(names)[: int(rng.integers(4, 7))]]
+    drawn = [str(name) for name in rng.permutation(list(FAULTS))[: int(rng.integers(4, 7))]]
+    return [name for name in drawn if name != "clock_step" or FAKETIME.exists()]

@@ -23,8 +23,10 @@ START = "---- started\n"
 
 
 class Process(Worker):
-    """A worker. Attributes: wanted: whether it should be running; one that ends by itself is then started again, as by a supervisor.
-    ends: exit codes of ends that nobody asked for.
+    """A worker under a supervisor: one that ends by itself is started again.
+
+    Attributes:
+        wanted: whether it should be running. ends: exit codes of ends that nobody asked for.
     """
 
     def __init__(self, folder: Path, name: str, address: str, text: str, clock: Path | None = None) -> None:

@@ -130,10 +130,10 @@ class Producing:
                 self.failed.append(f"{topic}/{partition}: {error}")
                 return
             offset = message.offset()
+            assert offset is not None
             self.side[where][offset] = value
             self._newest[where] = max(self._newest.get(where, 0), offset + 1)
 
         number = self._numbers[where]
         self._numbers[where] += 1
-        headers = [("seq", str(number).encode())]
-        producer.produce(topic, value, b"key", partition, on_delivery=delivered, headers=headers)
+        producer.produce(topic, value, b"key", partition, on_delivery=delivered, headers={"seq": str(number).encode()})

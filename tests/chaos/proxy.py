@@ -100,9 +100,7 @@ class Proxy:
                 with suppress(OSError):
                     end.transport.abort()
 
-    async def _requests(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, asked: dict[int, int]
-    ) -> None:
+    async def _requests(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, asked: dict[int, int]) -> None:
         while True:
             frame = await _frame(source)
             asked[int.from_bytes(frame[4:8])] = int.from_bytes(frame[0:2])

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.broker import traffic
 from tests.chaos import application
 from tests.chaos.application import APP, PARTITIONS, TEXT
-from tests.chaos.client import Admin
+from tests.chaos.client import Admin, read_all
 from tests.chaos.node import Node
 from tests.chaos.process import Process
 from tests.chaos.producing import Producing
@@ -60,7 +60,9 @@ class Rig:
             for worker in self.workers:
                 worker.start()
             self.until("all workers are ready", lambda: all(worker.ready() for worker in self.workers), 90)
-            self.until("every partition is opened", lambda: len(self.watching.fold.next) == sum(PARTITIONS.values()), 60)
+            self.until(
+                "every partition is opened", lambda: len(self.watching.fold.next) == sum(PARTITIONS.values()), 60
+            )
             self.producing.start()
         except BaseException:
             self.__exit__()
@@ -148,3 +150,11 @@ class Rig:
         goal = self.ends()
         if not self.happens(lambda: self.watching.reached(goal) is not None, 90):
             raise Stalled(f"positions that stay behind: {self.watching.behind(goal)}")
+        index = traffic.BASE_MS // traffic.PANE_MS + traffic.SECONDS - 1
+        last = {f"{stream}/{index}".encode() for stream in traffic.STREAMS}
+
+        def closed() -> bool:
+            self.sleep(1.0)
+            return last <= {record.key for record in read_all(self.node.address, f"{APP}.panes")}
+
+        self.until("the last panes are published", closed, 60)

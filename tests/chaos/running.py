@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -53,11 +54,10 @@ def run(seed: int, faults: list[str], calm: Observed) -> dict[str, Any]:
             for n, name in enumerate(faults):
                 due = FIRST + n * (LAST - FIRST) // len(faults)
                 rig.producing.limit = FIRST + (n + 1) * (LAST - FIRST) // len(faults)
-                rig.until(f"second {due} of the traffic", lambda due=due: rig.producing.second >= due, 120)
+                rig.until(f"second {due} of the traffic", functools.partial(_has_come, rig, due), 120)
                 happened = nemesis.FAULTS[name](rig, rng)
                 row["faults"].append(_recovered(rig, name, happened))
             rig.finish()
-            _panes_closed(rig)
             row["stops"] = _stop(rig)
         except Stalled as stalled:
             row["stalled"] = str(stalled)
@@ -71,19 +71,16 @@ def run(seed: int, faults: list[str], calm: Observed) -> dict[str, Any]:
     return row
 
 
+def _has_come(rig: Rig, second: int) -> bool:
+    return rig.producing.second >= second
+
+
 def _recovered(rig: Rig, name: str, happened: Happened) -> dict[str, Any]:
     """Wait until a fault is recovered from; return what is to be said of it."""
     rig.happens(lambda: rig.watching.reached(happened.target) is not None, GRACE_S)
     reached = rig.watching.reached(happened.target)
     seconds = None if reached is None else round(max(0.0, reached - happened.over), 2)
     return {"fault": name, "happened": happened.proof, "recovery_s": seconds, "seen": happened.seen}
-
-
-def _panes_closed(rig: Rig) -> None:
-    """Give the judge time to publish what the last entries closed."""
-    last = rig.watching.fold.entries
-    rig.until("the judge's tick after the last entry", lambda: rig.watching.fold.entries > last, 30)
-    rig.sleep(3)
 
 
 def _stop(rig: Rig) -> list[tuple[int, float]]:
@@ -126,10 +123,8 @@ def _quantile(values: list[float], q: float) -> float | None:
 
 
 def _code() -> str:
-    """Return a digest of all code that decides what an undisturbed run writes."""
-    files = [path for folder in ("stream", "detectors", "tests/chaos", "tests/broker") for path in _sources(ROOT / folder)]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-
-
-def _sources(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+    """Return a digest of all code that decides what an undisturbed run writes, and in which form it is kept."""
+    parts = [path for folder in ("stream", "detectors") for path in sorted((ROOT / folder).rglob("*.py"))]
+    parts += [ROOT / "tests" / name for name in ("broker/traffic.py", "broker/trained.py")]
+    parts += [Path(__file__).with_name(name) for name in ("application.py", "verifying.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:12]
