@@ -40,6 +40,14 @@ def _now(rig: Rig, proof: bool, **seen: Any) -> Happened:
     return Happened(proof, seen, time.monotonic(), rig.ends())
 
 
+def _back(rig: Rig, proof: bool, **seen: Any) -> Happened:
+    """The broker is back. What waited in the producer meanwhile counts as its topics' content: it is there in a moment."""
+    over, before = time.monotonic(), sum(end for _, end in rig.ends().values())
+    rig.happens(lambda: sum(end for _, end in rig.ends().values()) > before, 10)
+    rig.sleep(0.5)
+    return Happened(proof, seen, over, rig.ends())
+
+
 def _victim(rig: Rig, rng: Rng, judge: bool) -> Process:
     """Return a worker that owns partitions: the judge's host, or another one if there is one."""
     rig.until("somebody owns the judge", rig.judge, 40)
@@ -139,7 +147,7 @@ def broker_kill(rig: Rig, rng: Rng) -> Happened:
     gone = state(pid) == ""
     rig.sleep(float(rng.uniform(1, 5)))
     rig.node.start()
-    return _now(rig, gone and rig.node.pid != pid, refused=rig.proxy.seen["broker down"] - refused)
+    return _back(rig, gone and rig.node.pid != pid, refused=rig.proxy.seen["broker down"] - refused)
 
 
 def broker_freeze(rig: Rig, rng: Rng) -> Happened:
@@ -148,7 +156,7 @@ def broker_freeze(rig: Rig, rng: Rng) -> Happened:
     rig.sleep(float(rng.uniform(8, 14)))
     frozen = state(rig.node.pid) == "T"
     rig.node.thaw()
-    return _now(rig, frozen, frozen=frozen)
+    return _back(rig, frozen, frozen=frozen)
 
 
 def _network(rig: Rig, mode: str, seconds: float, count: str) -> Happened:

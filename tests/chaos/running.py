@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,11 @@ def _judge(rig: Rig, row: dict[str, Any], faults: list[str], calm: Observed) -> 
     verdict, observed, fold = verify(rig.node.address, rig.producing, done, calm)
     recoveries = [item["recovery_s"] for item in row["faults"] if item["recovery_s"] is not None]
     kills = sum(item["fault"] in ("kill_tap", "kill_judge", "kill_all", "storm") for item in row["faults"])
+    never = [item["fault"] for item in row["faults"] if item["recovery_s"] is None]
+    verdict.expect(not never, f"P11: not recovered within {GRACE_S:g} s: {never}")
     row |= {
         "exact": verdict.exact and not row["stalled"],
-        "problems": verdict.problems[:40],
+        "problems": _some(verdict.problems),
         "difference": verdict.difference,
         "lost": verdict.lost,
         "invented": verdict.invented,
@@ -116,6 +119,18 @@ def _judge(rig: Rig, row: dict[str, Any], faults: list[str], calm: Observed) -> 
         "ends": {worker.name: worker.ends for worker in rig.workers if worker.ends},
         "session_timeout_s": SESSION_S,
     }
+
+
+def _some(problems: list[str]) -> list[str]:
+    """Return at most eight problems of each kind, which its first word names."""
+    kinds: Counter[str] = Counter()
+    found = []
+    for problem in problems:
+        kind = problem.partition(" ")[0]
+        kinds[kind] += 1
+        if kinds[kind] <= 8:
+            found.append(problem)
+    return found
 
 
 def _quantile(values: list[float], q: float) -> float | None:
