@@ -48,6 +48,7 @@ class Tally:
         self._partition = partition
         self._budget = budget
         self._pane_ms = layout.plan.pane_ms
+        self._has_origins = plan.version is not None or plan.producer is not None
         self._sorter = Sorter(layout, plan)
         self._fold = SectionFold(plan, self._section, key)
         self._listed = _sources(plan, self._section)
@@ -114,7 +115,7 @@ class Tally:
             pane.applied += len(part)
             counts = pane.groups.setdefault(group, FieldCounts.zero(len(self._section.fields)))
             counts.add(self._fold.count(part, times, counts.example, self._partition, self._sketch))
-            if OTHER in group:
+            if self._has_origins and OTHER in group:
                 self._count_origins(pane, group, Counter(chunk.origins[i] for i in positions))
             if self.plan.unlisted != "ignore":
                 _add_names(pane.unlisted, part.table.census(self._listed))
