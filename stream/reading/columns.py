@@ -186,7 +186,7 @@ def _own_leaves(
             yield from _own_leaves(value, value.keys(), listed, f"{prefix}{key}.", depth - 1)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _floats(struct: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(field.encode_name for field in msgspec.structs.fields(struct) if field.type is float)
 

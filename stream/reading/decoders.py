@@ -126,7 +126,7 @@ def _decoded(decode: Callable[[bytes], Any], values: list[bytes | None]) -> tupl
     return rows, slow
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # taps of one topic share it
 def _compiled(shape: Shape) -> Callable[[bytes], msgspec.Struct]:
     return msgspec.json.Decoder(_struct(shape)).decode
 
