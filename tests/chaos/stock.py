@@ -105,7 +105,8 @@ def run(seed: int) -> dict[str, Any]:
         before = -1
         for _ in range(12):  # until the table does not change any more
             time.sleep(8)
-            table = {item.key: int(item.value) for item in read_all(node.address, CHANGELOG) if item.key and item.value}
+            rows = read_all(node.address, CHANGELOG)
+            table = {json.loads(row.key).encode(): int(row.value) for row in rows if row.key and row.value}
             if sum(table.values()) == before:
                 break
             before = sum(table.values())

@@ -17,11 +17,11 @@ app = faust.App(
     broker_rebalance_timeout=15,
 )
 events = app.topic("stock-events", key_type=bytes, value_type=bytes, value_serializer="raw", key_serializer="raw")
-counts = app.Table("counts", default=int, partitions=4, key_type=bytes, key_serializer="raw")
+counts = app.Table("counts", default=int, partitions=4)
 
 
 @app.agent(events)
 async def count(stream: faust.StreamT) -> None:  # type: ignore[type-arg]
     """Count."""
     async for key, _ in stream.items():  # noqa: PERF102 - a stream is no dict
-        counts[key] += 1
+        counts[key.decode()] += 1
