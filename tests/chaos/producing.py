@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tests.chaos import application
 from tests.chaos.application import ORDERS
@@ -136,4 +136,14 @@ class Producing:
 
         number = self._numbers[where]
         self._numbers[where] += 1
-        producer.produce(topic, value, b"key", partition, on_delivery=delivered, headers={"seq": str(number).encode()})
+        while True:
+            try:
+                producer.produce(
+                    topic, value, b"key", partition, on_delivery=delivered, headers={"seq": b"%d" % number}
+                )
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+                    raise
+                producer.poll(0.2)  # an added partition reaches the producer's metadata a moment later
+            else:
+                return

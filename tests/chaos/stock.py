@@ -36,7 +36,7 @@ class StockWorker:
         self.log = folder / f"{name}.log"
         (folder / name).mkdir()
         self._command = [sys.executable, "-m", "faust", "-A", "tests.chaos.stock_app", "-D", str(folder / name)]
-        self._command += ["worker", "-l", "warning", "--without-web"]
+        self._command += ["worker", "-l", "warn", "--without-web"]
         self._env = os.environ | {"STOCK_BROKER": address}
         self.process: subprocess.Popen[bytes] | None = None
         self.ends: list[int] = []
