@@ -9,7 +9,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(slots=True)
 class RecordBatch:
-    """Every record of the offsets ``[start, next)`` of one partition; at most 1000.
+    """Every record of the offsets ``[start, next)`` of one partition; at most 1000, and 2 MiB (`stream.kafka.fetch`).
 
     Attributes:
         start: fetch position before the chunk (may lie below the first record: control records, compaction).
@@ -17,6 +17,7 @@ class RecordBatch:
         offsets, timestamps (ms), keys, values, headers: one item per record, in offset order.
         unreadable: empty, or why no record of the range can be read: ``too_large`` (it would unpack beyond the bound) or
             ``corrupt`` (checksum or format broken). Such a batch has no records; its offsets are rejected for that reason.
+        size: bytes of memory it takes, or took until it was found to be unreadable.
     """
 
     topic: str
@@ -30,3 +31,4 @@ class RecordBatch:
     values: list[bytes | None]
     headers: list[Headers]
     unreadable: str = ""
+    size: int = 0

@@ -2,6 +2,9 @@
 
 Every offset between the fetch position before and after lies in exactly one batch, also where there is no record (control records
 of transactions, compaction) and where a record cannot be read. So whoever adds batches up can assert that nothing is missing.
+
+Batches are bounded in bytes and not only in records, because what is read waits in queues: a thousand records of a megabyte would
+be a gigabyte. A record beyond the bound is dropped here; nobody could do more with it than reject it.
 """
 
 from __future__ import annotations
@@ -13,10 +16,17 @@ from typing import Protocol
 from aiokafka.errors import CorruptRecordException
 
 from stream.batch import RecordBatch
-from stream.kafka.inflate import TooLargeError
+from stream.kafka.inflate import LIMIT, TooLargeError
+from stream.reading.records import MAX_BYTES
 
 CHUNK = 1000
 """Records in one batch at most: what is decoded, counted and queued in one go."""
+
+CHUNK_BYTES = 2 * 2**20
+"""Memory one batch may take; one record alone may take a little more: `MAX_BYTES` of value and as much of key and headers."""
+
+_RECORD_BYTES = 128
+_HEADER_BYTES = 72
 
 MOST_RECORDS = 500_000
 """Offsets one Kafka batch may span: a small compressed batch can hold millions of empty records."""
@@ -57,35 +67,79 @@ class Fetched(Protocol):
 def read(
     fetched: Fetched, topic: str, partition: int, position: int, end: int, check_crcs: bool, budget: int
 ) -> Iterator[RecordBatch]:
-    """Cut a fetch into record batches of at most `CHUNK` records.
+    """Cut a fetch into record batches of at most `CHUNK` records and `CHUNK_BYTES`.
 
-    Stops once more than ``budget`` bytes are read; what is left stays in ``fetched``.
+    Stops once ``budget`` bytes were unpacked, at the end of a Kafka batch; what is left stays in ``fetched``.
 
     Args:
         position: fetch position before; records below it (the head of a compressed batch) are not wanted.
         end: high watermark that came with the fetch.
         check_crcs: whether checksums are compared.
     """
-    start, rows, size = position, list[Record](), 0
-    while fetched.has_next() and size <= budget:
+    start, rows, size, spent = position, list[Record](), 0, 0
+    while fetched.has_next() and spent < budget:
         batch = fetched.next_batch()
-        after = max(position, batch.next_offset)
         found, reason = decode(batch, position, check_crcs)
-        if reason:
-            if start < position:
-                yield columns(topic, partition, start, position, end, rows)
-            yield RecordBatch(topic, partition, position, after, end, [], [], [], [], [], unreadable=reason)
-            start, rows = after, []
-        rows += found
-        position = after
-        while len(rows) > CHUNK:
-            cut = rows[CHUNK].offset
-            chunk = columns(topic, partition, start, cut, end, rows[:CHUNK])
-            size += sum(len(value) for value in chunk.values if value)
-            yield chunk
-            start, rows = cut, rows[CHUNK:]
+        for part, after, why, weight in _parts(found, position, max(position, batch.next_offset), reason):
+            spent += weight
+            if why:
+                if start < position:
+                    yield columns(topic, partition, start, position, end, rows, size)
+                yield RecordBatch(topic, partition, position, after, end, [], [], [], [], [], why, weight)
+                start, rows, size = after, [], 0
+            rows += part
+            size += 0 if why else weight
+            position = after
+            while len(rows) > CHUNK or (size > CHUNK_BYTES and len(rows) > 1):
+                n = CHUNK if size <= CHUNK_BYTES else _fitting(rows)
+                taken = weigh(rows[:n])
+                yield columns(topic, partition, start, rows[n].offset, end, rows[:n], taken)
+                start, rows, size = rows[n].offset, rows[n:], size - taken
     if start < position:
-        yield columns(topic, partition, start, position, end, rows)
+        yield columns(topic, partition, start, position, end, rows, size)
+
+
+def _parts(found: list[Record], start: int, end: int, reason: str) -> Iterator[tuple[list[Record], int, str, int]]:
+    """Yield a Kafka batch in parts: records, end offset, why they cannot be read, bytes. A record too large is one alone."""
+    weight = LIMIT if reason == "too_large" else weigh(found)
+    if weight > MAX_BYTES:
+        rows: list[Record] = []
+        for row in found:
+            if not _is_too_large(row):
+                rows.append(row)
+                continue
+            if start < row.offset:
+                yield rows, row.offset, "", weigh(rows)
+            yield [], row.offset + 1, "too_large", weigh([row])
+            start, rows = row.offset + 1, []
+        if len(rows) < len(found):
+            found, weight = rows, weigh(rows)
+    if start < end:
+        yield found, end, reason, weight
+
+
+def _is_too_large(row: Record) -> bool:
+    return len(row.value or b"") > MAX_BYTES or len(row.key or b"") + _weigh_headers(row) > MAX_BYTES
+
+
+def _fitting(rows: list[Record]) -> int:
+    """Return how many of the first records fit into a batch; at least one."""
+    size = 0
+    for i, row in enumerate(rows[:CHUNK]):
+        size += weigh([row])
+        if size > CHUNK_BYTES:
+            return max(i, 1)
+    return CHUNK
+
+
+def weigh(rows: list[Record]) -> int:
+    """Return the bytes of memory that records take, about."""
+    size = _RECORD_BYTES * len(rows) + sum(map(len, filter(None, [row.value for row in rows])))
+    return size + sum(len(row.key or b"") + _weigh_headers(row) for row in rows if row.key or row.headers)
+
+
+def _weigh_headers(row: Record) -> int:
+    return sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in row.headers) if row.headers else 0
 
 
 def decode(batch: KafkaBatch, position: int, check_crcs: bool) -> tuple[list[Record], str]:
@@ -108,7 +162,7 @@ def decode(batch: KafkaBatch, position: int, check_crcs: bool) -> tuple[list[Rec
         return [], "corrupt"
 
 
-def columns(topic: str, partition: int, start: int, after: int, end: int, rows: list[Record]) -> RecordBatch:
+def columns(topic: str, partition: int, start: int, after: int, end: int, rows: list[Record], size: int) -> RecordBatch:
     """Return records as columns; a record without a timestamp (message format 0) has -1."""
     return RecordBatch(
         topic,
@@ -121,6 +175,7 @@ def columns(topic: str, partition: int, start: int, after: int, end: int, rows: 
         [row.key for row in rows],
         [row.value for row in rows],
         [tuple(row.headers) for row in rows],
+        size=size,
     )
 
 

@@ -27,13 +27,22 @@ from faust.types import TP, ConsumerMessage
 from packaging.version import Version
 
 from stream.batch import RecordBatch
-from stream.kafka.fetch import interleave, read
+from stream.kafka.fetch import CHUNK_BYTES, interleave, read
 from stream.kafka.inflate import LIMIT, Limit, TooLargeError, record_modules
 
 KNOWN = {"faust-streaming": ("0.15.2", "0.16"), "aiokafka": ("0.13", "0.15")}
 
 FETCH_WAIT_MS = 500
 """How long the broker may hold back an answer when there is nothing to read; a seek waits for it. Faust sets 1500."""
+
+TAKE_BYTES = 16 * 2**20
+"""Bytes unpacked in one go, of all partitions together; the last Kafka batch may go beyond by `LIMIT`."""
+
+FETCHED_BYTES = 64 * 2**20
+"""Bytes as they came from the brokers that may wait, of all partitions together."""
+
+LEAST_FETCH = 256 * 2**10
+"""Bytes of one partition in a fetch, however many partitions there are."""
 
 Chunk = tuple[int, RecordBatch]
 """A batch, and how often its partition had been sought when it was fetched: a seek makes older ones stale."""
@@ -51,6 +60,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_bytes = TAKE_BYTES
         return consumer
 
     async def _fetch_records(  # type: ignore[override]
@@ -84,8 +94,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             waiter.cancel()
 
     def _take(self, consumer: aiokafka.AIOKafkaConsumer, active: set[TP]) -> list[Chunk]:
-        """Take everything fetched for active partitions and move their fetch positions past it."""
+        """Take what was fetched for active partitions, up to a bound, and move their fetch positions past it."""
         fetcher = consumer._fetcher
+        share = max(FETCHED_BYTES // max(len(active), 1), LEAST_FETCH)
+        fetcher._max_partition_fetch_bytes = min(consumer._max_partition_fetch_bytes, share)
+        left, turn = TAKE_BYTES, max(TAKE_BYTES // max(len(fetcher._records), 1), CHUNK_BYTES)
         parts: list[list[RecordBatch]] = []
         for tp, result in list(fetcher._records.items()):
             if tp.topic in self.consumer.silent:
@@ -97,22 +110,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     continue  # first hand over what is there; the error is raised on the next call
                 self._discard(fetcher, tp)
                 result.check_raise()
+            elif left <= 0:
+                continue
             elif result.check_assignment(tp):
-                part, left = self._read(result, tp)
+                part, more = self._read(result, tp, turn)
+                left -= sum(batch.size for batch in part)
                 if part:
                     parts.append(part)
-                if left:
+                if more:
+                    fetcher._records[tp] = fetcher._records.pop(tp)  # the others are first next time
                     continue
             self._discard(fetcher, tp)
         seeks = self.consumer.seeks
         return [(seeks[batch.topic, batch.partition], batch) for batch in interleave(parts)]
 
-    def _read(self, result: Any, tp: TP) -> tuple[list[RecordBatch], bool]:
-        """Return the batches of one fetch and whether some of it is left, because it is larger than the bound on memory."""
+    def _read(self, result: Any, tp: TP, budget: int) -> tuple[list[RecordBatch], bool]:
+        """Return the batches of one fetch and whether some of it is left, because it unpacks to more than the budget."""
         records, state = result._partition_records, result._assignment.state_value(tp)
         end = state.highwater if state.highwater is not None else state.position
         fetched = records._records
-        batches = list(read(fetched, tp.topic, tp.partition, state.position, end, records._check_crcs, LIMIT))
+        batches = list(read(fetched, tp.topic, tp.partition, state.position, end, records._check_crcs, budget))
         if batches:
             records.next_fetch_offset = batches[-1].next
             state.consumed_to(batches[-1].next)
@@ -243,8 +260,14 @@ _HOOKS: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 _FIELDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (aiokafka.AIOKafkaConsumer.__init__, ("_subscription", "_closed")),
-    (aiokafka.AIOKafkaConsumer.start, ("_fetcher", "_fetch_max_wait_ms")),
-    (aiokafka_fetcher.Fetcher.__init__, ("_records", "_subscriptions", "_wait_consume_future", "_closed")),
+    (
+        aiokafka.AIOKafkaConsumer.start,
+        ("_fetcher", "_fetch_max_wait_ms", "_fetch_max_bytes", "_max_partition_fetch_bytes"),
+    ),
+    (
+        aiokafka_fetcher.Fetcher.__init__,
+        ("_records", "_subscriptions", "_wait_consume_future", "_closed", "_max_partition_fetch_bytes"),
+    ),
     (aiokafka_fetcher.FetchResult.__init__, ("_partition_records", "_assignment")),
     (aiokafka_fetcher.PartitionRecords.__init__, ("_records", "next_fetch_offset", "_check_crcs")),
     (TopicPartitionState.__init__, ("highwater",)),

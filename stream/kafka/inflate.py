@@ -2,6 +2,9 @@
 
 A broker bounds what a batch weighs on the wire, not what it unpacks to: 33 kB of zstd have become 1 GiB in a reader. aiokafka
 has no limit of its own, so its four decompress functions are replaced, for every consumer of the process, by ones that stop.
+
+Headers are a bomb of their own: an empty one is two bytes, and seventy once it is a Python object. 600 bytes of zstd have become
+700 MB that way, so the headers of a large batch are counted before anything is made of them.
 """
 
 from __future__ import annotations
@@ -15,12 +18,18 @@ from types import ModuleType
 import cramjam
 
 LIMIT = 64 * 2**20
+MOST_HEADERS = 500_000
+"""In one batch."""
+
+_SMALL = (
+    4 * 2**20
+)  # cannot hold enough headers to matter, and most batches are smaller: to count them costs some 5 us per record
 _XERIAL = b"\x82SNAPPY\x00"
 _NO_ROOM = "failed to write whole buffer"
 
 
 class TooLargeError(Exception):
-    """A batch unpacks to more than the limit."""
+    """A batch unpacks to more than a limit."""
 
 
 class Limit:
@@ -54,7 +63,7 @@ class Limit:
         """Unpack snappy, raw or in the blocks of the Java library."""
         payload = bytes(payload)
         if not payload.startswith(_XERIAL):
-            return self._snappy_block(payload, 0)
+            return bytes(self._snappy_block(payload, 0))
         out, at = bytearray(), 16
         while at < len(payload):
             (size,) = struct.unpack_from("!i", payload, at)
@@ -75,7 +84,7 @@ class Limit:
             raise TooLargeError(f"a batch unpacks to more than {self.limit} bytes")
         return self.limit - size
 
-    def _snappy_block(self, block: bytes, before: int) -> bytes:
+    def _snappy_block(self, block: bytes, before: int) -> bytearray:
         # A snappy block begins with the length of its content, seven bits a byte, lowest first.
         length = shift = 0
         for byte in block[:5]:
@@ -84,7 +93,9 @@ class Limit:
             if byte < 0x80:
                 break
         self._fits(before + length)
-        return bytes(cramjam.snappy.decompress_raw(block))
+        out = bytearray(length)
+        cramjam.snappy.decompress_raw_into(block, out)
+        return out
 
     def _grow(self, decompress_into: Callable[[bytes, bytearray], int], payload: bytes) -> bytes:
         # These frames need not say how much they hold, so a buffer is tried, and a larger one if it does not suffice.
@@ -103,9 +114,58 @@ class Limit:
     def install(self) -> None:
         """Put these functions into aiokafka; a later limit replaces an earlier one."""
         for module in record_modules():
+            checked = (
+                few_headers if module.__name__.endswith("default_records") else bytes
+            )  # older formats have no headers
             for codec in ("gzip", "snappy", "lz4", "zstd"):
                 if hasattr(module, f"{codec}_decode"):
-                    setattr(module, f"{codec}_decode", getattr(self, codec))
+                    setattr(module, f"{codec}_decode", _both(getattr(self, codec), checked))
+
+
+def few_headers(records: bytes) -> bytes:
+    """Return the unpacked records of a batch as they are, if they have few headers.
+
+    Raises:
+        TooLargeError: they have more than `MOST_HEADERS`.
+        IndexError, ValueError: they are damaged.
+    """
+    if len(records) <= _SMALL:
+        return records
+    at = found = 0
+    while at < len(records):
+        size, at = _number(records, at)
+        after = at + size
+        _, at = _number(records, at + 1)  # timestamp, behind a byte of attributes
+        _, at = _number(records, at)  # offset
+        for _ in ("key", "value"):
+            size, at = _number(records, at)
+            at += max(size, 0)
+        count, at = _number(records, at)
+        found += max(count, 0)
+        if found > MOST_HEADERS:
+            raise TooLargeError(f"a batch has more than {MOST_HEADERS} headers")
+        if after < at:
+            break  # damaged, and the parser gets no further than here
+        at = after
+    return records
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """Return a number of the record format (zigzag, seven bits a byte, lowest first) and where it ends."""
+    byte = data[at]
+    number, shift = byte & 0x7F, 7
+    while byte > 0x7F:
+        if shift > 63:
+            raise ValueError("a number of more than ten bytes")
+        at += 1
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    return (number >> 1) ^ -(number & 1), at + 1
+
+
+def _both(unpack: Callable[[bytes], bytes], check: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return lambda payload: check(unpack(payload))
 
 
 def record_modules() -> list[ModuleType]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from stream.kafka import hooks
 
@@ -123,8 +123,8 @@ class Input:
         """Read one record through a consumer of its own, without touching the group's position.
 
         Returns:
-            Timestamp (ms), key and value; None when no record stands at this offset: removed, not yet written, or a control
-            record.
+            Timestamp (ms), key and value; None when no record stands at this offset: removed, not yet written, a control
+            record, or in a batch that cannot be unpacked.
 
         Raises:
             TimeoutError: no answer within 10 s, so nobody knows.
@@ -134,11 +134,13 @@ class Input:
             while True:
                 try:
                     found = await reader.getmany(tp, timeout_ms=100, max_records=1)
-                except OffsetOutOfRangeError:
+                except (OffsetOutOfRangeError, CorruptRecordException):
                     return None
                 except KafkaError:  # no leader for the moment, or no connection
                     await asyncio.sleep(0.1)
                     continue
+                except Exception:  # whatever the parsers and codecs raise over damaged bytes, or a bomb
+                    return None
                 if found:
                     (record,) = found[tp]
                     return (record.timestamp, record.key, record.value) if record.offset == offset else None

@@ -9,8 +9,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from stream.batch import RecordBatch
-from stream.kafka.fetch import CHUNK, interleave, read
+from stream.kafka.fetch import CHUNK, CHUNK_BYTES, interleave, read
 from stream.kafka.inflate import LIMIT, Limit
+from stream.reading.records import MAX_BYTES
 
 CONTROL = 0x20
 
@@ -26,7 +27,7 @@ def kafka_batch(base: int, values: Iterable[bytes], codec: int = 0, attributes: 
     return data
 
 
-def cut(*batches: bytearray, position: int = 0, check_crcs: bool = False, budget: int = LIMIT) -> list[RecordBatch]:
+def cut(*batches: bytearray, position: int = 0, check_crcs: bool = False, budget: int = 9 * LIMIT) -> list[RecordBatch]:
     """Return the record batches of a fetch that consists of ``batches``."""
     return list(read(MemoryRecords(bytes(b"".join(batches))), "t", 0, position, 99, check_crcs, budget))
 
@@ -126,6 +127,63 @@ def test_reading_stops_at_the_budget_and_can_go_on() -> None:
     rest = list(read(fetched, "t", 0, first[-1].next, 99, False, LIMIT))
     assert not fetched.has_next()
     assert_tiles([*first, *rest], 0, 3003)
+
+
+def test_batches_are_bounded_in_bytes() -> None:
+    """A thousand records of half a megabyte are no chunk; every record is in one all the same, in order."""
+    values = [bytes([n]) * 500_000 for n in range(30)]
+    found = cut(kafka_batch(0, values), kafka_batch(30, numbers(0, 5)))
+    assert_tiles(found, 0, 35)
+    assert [value for batch in found for value in batch.values] == [*values, *numbers(0, 5)]
+    assert all(sum(map(len, filter(None, batch.values))) <= batch.size <= CHUNK_BYTES for batch in found)
+
+
+def test_a_record_that_is_too_large_is_dropped_by_its_offset() -> None:
+    """Value, key or headers: nobody could do more than reject it. Its neighbours in the same Kafka batch are read."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 24)
+    large = b"x" * (MAX_BYTES + 1)
+    builder.append(0, 1000, b"k", b"a", [])
+    builder.append(1, 1001, None, large, [])
+    builder.append(2, 1002, large, b"b", [])
+    builder.append(4, 1004, None, b"c", [("h", large)])
+    builder.append(5, 1005, None, large[1:], [])
+    builder.append(6, 1006, None, b"d", [("", b"")] * 20_000)
+    found = cut(bytearray(builder.build()))
+    assert_tiles(found, 0, 7)
+    assert [(batch.start, batch.next, batch.unreadable, batch.offsets) for batch in found] == [
+        (0, 1, "", [0]),
+        (1, 2, "too_large", []),
+        (2, 3, "too_large", []),
+        (3, 4, "", []),
+        (4, 5, "too_large", []),
+        (5, 6, "", [5]),
+        (6, 7, "too_large", []),
+    ]
+
+
+def test_many_bombs_in_one_fetch_are_handed_over_one_by_one() -> None:
+    """Each of them costs as much as it unpacks to before it is given up, so it counts against the budget."""
+    bombs = [kafka_batch(n, [bytes(LIMIT + 1)], 4) for n in range(3)]
+    (batch,) = cut(*bombs, budget=LIMIT)
+    assert (batch.start, batch.next, batch.unreadable) == (0, 1, "too_large")
+
+
+def test_large_records_below_the_limit_of_a_batch_do_not_pile_up() -> None:
+    """120 batches of 60 MiB each pass the bound on a batch; together they would be 7 GiB."""
+    near = [kafka_batch(n, [bytes(60 * 2**20)], 4) for n in range(3)]
+    assert sum(map(len, near)) < 10_000
+    found = cut(*near, budget=CHUNK_BYTES)
+    assert [(batch.start, batch.next, batch.unreadable, batch.values) for batch in found] == [(0, 1, "too_large", [])]
+
+
+@pytest.mark.parametrize("codec", [1, 3, 4], ids=["gzip", "lz4", "zstd"])
+def test_millions_of_headers_are_a_bomb_too(codec: int) -> None:
+    """An empty header is two bytes in a batch and seventy in memory."""
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 26)
+    builder.append(0, 1000, None, b"{}", [("", b"")] * 3_000_000)
+    Limit().install()
+    (batch,) = cut(bytearray(builder.build()))
+    assert (batch.start, batch.next, batch.unreadable) == (0, 1, "too_large")
 
 
 def test_partitions_take_turns() -> None:
