@@ -55,7 +55,6 @@ class Tap:
         self._key = key
         self._hash_key = hash_key
         self._anchor: Anchor | None = None
-        self._decoded: tuple[RecordBatch, dict[str, list[Row]]] | None = None
         self._tallies: list[Tally] = []
         self._frontiers = dict(position.frontier)
         self._use(layout)
@@ -80,20 +79,21 @@ class Tap:
             self.cursor.counted(batch.next)
             return Fed.COUNTED
         first, last = bisect_left(batch.offsets, self.cursor.next), len(batch.offsets)
-        chunks = self._sorted(batch, first, last, now_ms)
+        decoded: dict[
+            str, list[Row]
+        ] = {}  # by format; not kept until the next call, since objects are up to 26 times as large
+        chunks = self._sorted(batch, decoded, first, last, now_ms)
         pairs = list(zip(self._tallies, chunks, strict=True))
         fits = min((tally.room(chunk, last - first, not self.pending) for tally, chunk in pairs), default=last - first)
         if fits < last - first:
             last = first + fits
-            pairs = list(zip(self._tallies, self._sorted(batch, first, last, now_ms), strict=True))
+            pairs = list(zip(self._tallies, self._sorted(batch, decoded, first, last, now_ms), strict=True))
         for tally, chunk in pairs:
             tally.count(chunk)
         if last > first:
             self._anchor = anchor(batch, last - 1)
         whole = last == len(batch.offsets)
         self._advance(batch.next if whole else batch.offsets[last], counted=last - first)
-        if whole:
-            self._decoded = None
         return Fed.COUNTED if whole else Fed.FULL
 
     def lost(self, to: int) -> None:
@@ -144,13 +144,11 @@ class Tap:
         self._layout_id = layout.id
         exact = frozenset().union(*(plan.exact for plan in plans))
         self._decoders = {format: decoder(exact) for format, decoder in DECODERS.items()}
-        self._decoded = None
 
-    def _sorted(self, batch: RecordBatch, first: int, last: int, now_ms: int) -> list[Sorted]:
-        """Decode a part of a chunk, once for all streams of a format, and sort it for each."""
-        if self._decoded is None or self._decoded[0] is not batch:
-            self._decoded = (batch, {})
-        decoded = self._decoded[1]
+    def _sorted(
+        self, batch: RecordBatch, decoded: dict[str, list[Row]], first: int, last: int, now_ms: int
+    ) -> list[Sorted]:
+        """Decode a chunk, once for all streams of a format, and sort a part of it for each."""
         part = slice(first, last)
         records: dict[str, Records] = {}
         for tally in self._tallies:

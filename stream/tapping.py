@@ -35,6 +35,10 @@ ENTRIES_PER_S = 50
 CONFIRM_S = 2.0
 HURRY_S = 0.1
 SEND_S = 40.0
+PARKED_BYTES = 64 * 2**20
+"""Memory for batches that wait, of all partitions together."""
+LEAST_PARKED = 4 * 2**20
+"""The same for one partition, however many there are."""
 
 
 class Lane:
@@ -123,7 +127,7 @@ class Tapping:
         lane.end = max(lane.end, batch.end)
         async with lane.order:
             if lane.parked:
-                lane.parked.append(batch)
+                self._put_aside(lane, batch)
             else:
                 await self._count(key, lane, batch)
         await self._bins.after(batch, lambda: bool(self.lanes))
@@ -147,11 +151,17 @@ class Tapping:
 
     async def _park(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Put a batch aside and stop fetching the partition: open panes stay few while catching up, and memory with them."""
-        lane.parked.append(batch)
+        self._put_aside(lane, batch)
         self._bins.hurry.set()
         if not lane.paused and self.input is not None:
             lane.paused = True
             await self.input.pause(key)
+
+    def _put_aside(self, lane: Lane, batch: RecordBatch) -> None:
+        """Keep a batch if there is room. One that is dropped is fetched again: the next one does not continue what was counted."""
+        room = max(PARKED_BYTES // max(len(self.lanes), 1), LEAST_PARKED)
+        if sum(item.size for item in (*lane.parked, batch) if not item.unreadable) <= room:
+            lane.parked.append(batch)
 
     async def _unpark(self, key: Key, lane: Lane) -> None:
         """Count what was put aside, as soon as the others have caught up."""
