@@ -158,7 +158,7 @@ class Tapping:
             await self.input.pause(key)
 
     def _put_aside(self, lane: Lane, batch: RecordBatch) -> None:
-        """Keep a batch if there is room. One that is dropped is fetched again: the next one does not continue what was counted."""
+        """Keep a batch if there is room. A dropped one is fetched again, since the next does not continue what was counted."""
         room = max(PARKED_BYTES // max(len(self.lanes), 1), LEAST_PARKED)
         if sum(item.size for item in (*lane.parked, batch) if not item.unreadable) <= room:
             lane.parked.append(batch)
