@@ -7,8 +7,9 @@ The rule of matching, so that nobody has to trust it:
   the fault, and the event must have reached the topic between the start of the fault and 10 panes after its end. The
   delay is the time at which the event was written to the topic minus the event time of the first faulty record; both are
   wall clocks of this machine.
-* An incident that opens in the same interval on the same stream is a *consequence* of the fault when the fault breaks the
-  whole stream (silence, late or unreadable records, another model) or when it names the same field.
+* An incident that opens in the same interval on the same stream is a *consequence* of the fault when it names the same field,
+  or when the fault breaks the whole stream (silence, late or unreadable records, another model). Drift alone is a consequence of
+  another model only: records that are missing or late do not change what the others hold.
 * Everything else is *unexplained*. A page among it is false; a ticket is counted, because a real storm may deserve one.
 """
 
@@ -160,9 +161,12 @@ def detects(alert: Alert, fault: Fault) -> bool:
 
 
 def _follows(opening: Alert, fault: Fault) -> bool:
-    subjects = {finding["subject"] for finding in opening.event["evidence"]["findings"]}
-    same = opening.stream == fault.stream and (fault.whole_stream or fault.subject in subjects)
-    return same and _in_time(opening, fault)
+    findings = opening.event["evidence"]["findings"]
+    whole = fault.whole_stream and (
+        fault.check == "version" or any(finding["check"] != "drift" for finding in findings)
+    )
+    named = any(finding["subject"] == fault.subject for finding in findings)
+    return opening.stream == fault.stream and (whole or named) and _in_time(opening, fault)
 
 
 def _in_time(alert: Alert, fault: Fault) -> bool:
