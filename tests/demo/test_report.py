@@ -132,12 +132,11 @@ def test_without_a_detection_there_is_no_first_alert() -> None:
     assert Report(START, ()).seconds_to_first_alert is None
 
 
-@pytest.mark.parametrize(("name", "explained"), [("unreadable records", False), ("late data", False)])
-def test_drift_is_no_consequence_of_records_that_are_missing(name: str, explained: bool) -> None:
+@pytest.mark.parametrize("name", ["unreadable records", "late data"])
+def test_drift_is_no_consequence_of_records_that_are_missing(name: str) -> None:
     """It may be real weather, and a viewer must see that nobody injected it."""
     fault = next(fault for fault in FAULTS if fault.name == name)
     other = _alert(fault, check="drift", subject="temp", incident="weather")
-    report = judge(FAULTS, [*_all(), other], START)
-    assert bool(report.unexplained("ticket")) != explained
+    assert judge(FAULTS, [*_all(), other], START).unexplained("ticket")
     schema = _alert(fault, check="schema", subject="temp", incident="shape")
     assert judge(FAULTS, [*_all(), schema], START).unexplained("ticket") == ()
