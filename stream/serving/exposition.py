@@ -9,7 +9,8 @@ pieces of 2,000 lines with a pause between. The interface is that of a store:
     registry.inc(metrics.ALERT_EVENTS, ("drift", "ticket", "firing"))       # events: counted where they happen
     registry.collect(lambda: [(metrics.WATERMARK, ("m.features",), mark)])  # state: read when somebody asks
 
-What a callback does not yield any more is gone from the next page; that is how series end. Counted and set series stay
+A callback of many series yields `PAUSE` where other work may come in between, such as after each stream. What a callback does
+not yield any more is gone from the next page; that is how series end. Counted and set series stay
 until removed. Label values come from other people's topics: they are cleaned at the door, so that one bad name cannot
 make the page unreadable (a lone surrogate does that to prometheus_client), and the number of series has a hard bound.
 """
@@ -26,6 +27,8 @@ from stream.serving.metrics import CATALOGUE, EXPORTED, EXPOSITION, LIMIT, SUPPR
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINES = 2_000
+PAUSE = None
+"""Yielded by a callback between samples: what it reads may change here."""
 MAX_LABEL_BYTES = 128
 _OF_THE_PAGE = (SUPPRESSED, LIMIT, EXPORTED, EXPOSITION)
 
@@ -40,7 +43,7 @@ class Registry:
     def __init__(self, max_series: int = 50_000) -> None:
         self.max_series = max_series
         self._stored: dict[str, dict[str, float]] = {}
-        self._callbacks: list[Callable[[], Iterable[Sample]]] = []
+        self._callbacks: list[Callable[[], Iterable[Sample | None]]] = []
         self._prefixes: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: float) -> None:
@@ -60,11 +63,11 @@ class Registry:
         """Forget a series; unknown ones are ignored."""
         self._stored.get(metric.name, {}).pop(self._prefix(metric, labels), None)
 
-    def collect(self, callback: Callable[[], Iterable[Sample]]) -> None:
+    def collect(self, callback: Callable[[], Iterable[Sample | None]]) -> None:
         """Have a callback yield samples at every scrape.
 
-        A callback is run to its end without a pause, so it sees one consistent state and sets how long the loop is
-        held: register one per stream, not one for everything.
+        Between two of its `PAUSE` a callback runs without interruption, so it sees one consistent state, and the loop is held
+        so long: 2,000 samples take about 2 ms.
         """
         self._callbacks.append(callback)
 
@@ -98,7 +101,11 @@ class Registry:
         """Return all series by metric: what is stored, then what the callbacks yield."""
         page = {name: dict(series) for name, series in self._stored.items()}
         for callback in self._callbacks:
-            for metric, labels, value in callback():
+            for sample in callback():
+                if sample is PAUSE:
+                    await asyncio.sleep(0)
+                    continue
+                metric, labels, value = sample
                 page.setdefault(metric.name, {})[self._prefix(metric, labels)] = value
             await asyncio.sleep(0)
         return page
@@ -112,7 +119,8 @@ class Registry:
                 continue
             if len(series) > left:
                 self.inc(SUPPRESSED, (metric.name,), len(series) - left)
-                page[metric.name] = series = dict(list(series.items())[:left])
+                while len(series) > left:
+                    series.popitem()  # the last ones; a copy of the others would hold the loop
             left -= len(series)
         self.set(LIMIT, (), self.max_series)
         self.set(EXPORTED, (), self.max_series - left)

@@ -13,7 +13,7 @@ from stream.hosting import JudgeHost
 from stream.judging.watch import Watch
 from stream.learn import MIN_PANES
 from stream.serving import metrics as m
-from stream.serving.exposition import Registry
+from stream.serving.exposition import PAUSE, Registry
 from stream.serving.metrics import Sample
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def attach(registry: Registry, worker: Worker) -> None:
-    """Register what a scrape reads. One callback per concern, so that none holds the loop for long."""
+    """Register what a scrape reads. One callback per concern; the large one pauses after each stream."""
     registry.collect(lambda: _worker(worker))
     registry.collect(m.process_samples)
     registry.collect(lambda: _incidents(worker))
@@ -100,25 +100,24 @@ def _streams(worker: Worker) -> Iterator[Sample]:
             yield m.NEWEST, (name,), max(frontiers) / 1000
 
 
-def _features(worker: Worker) -> Iterator[Sample]:
+def _features(worker: Worker) -> Iterator[Sample | None]:
     host = worker.host
     firing = set()
     if host is not None and host.judge.incidents is not None:
         for item in host.judge.incidents.open():
             firing |= {(item.stream, key[1]) for key, member in item.members.items() if member.holds}
-    for watch in _watches(host):
+    # A copy: a layout may be adopted during a pause. What it replaces is then shown for the last time.
+    for watch in list(_watches(host)):
         states = watch.bank.health()
         for row, field in enumerate(watch.section.names):
             labels = (watch.plan.model, watch.plan.name, field)
             state = m.FEATURE_STATES["firing"] if (watch.plan.name, field) in firing else _STATES[int(states[row])]
             yield m.FEATURE_STATE, labels, state
         for check, ratio in watch.bank.ratios():
-            for row in np.flatnonzero(np.isfinite(ratio)).tolist():
-                yield (
-                    m.FEATURE_STATISTIC,
-                    (watch.plan.model, watch.plan.name, watch.section.names[row], check),
-                    ratio[row],
-                )
+            known = np.flatnonzero(np.isfinite(ratio))
+            for row, value in zip(known.tolist(), ratio[known].tolist(), strict=True):
+                yield m.FEATURE_STATISTIC, (watch.plan.model, watch.plan.name, watch.section.names[row], check), value
+        yield PAUSE
 
 
 _STATES = {

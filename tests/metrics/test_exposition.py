@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.serving import metrics
-from stream.serving.exposition import LINES, MAX_LABEL_BYTES, Registry, clean
+from stream.serving.exposition import LINES, MAX_LABEL_BYTES, PAUSE, Registry, clean
 from stream.serving.metrics import Sample
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -49,6 +49,35 @@ def test_counters_add_and_gauges_are_set() -> None:
     series = read(registry)
     assert series["streamgauge_records_rejected_total", (("stream", "m.features"), ("reason", "json"))] == 3
     assert series["streamgauge_judge", ()] == 1
+
+
+def test_other_work_comes_in_where_a_callback_pauses() -> None:
+    """A callback of many series must not hold the loop to its end; between two pauses nothing comes in."""
+    registry = Registry()
+    happened: list[str] = []
+
+    def samples() -> Iterator[Sample | None]:
+        for name in ("a.features", "b.features"):
+            happened.append(name)
+            yield metrics.WATERMARK, (name,), 1.0
+            yield metrics.NEWEST, (name,), 2.0
+            yield PAUSE
+
+    async def work() -> None:
+        while len(happened) < 4:
+            await asyncio.sleep(0)
+            happened.append("work")
+
+    async def scrape() -> bytes:
+        other = asyncio.create_task(work())
+        page = b"".join([piece async for piece in registry.render()])
+        await other
+        return page
+
+    registry.collect(samples)
+    page = asyncio.run(scrape())
+    assert page.count(b"features") == 4
+    assert "work" in happened[: happened.index("b.features")]
 
 
 def test_a_callback_is_read_at_every_scrape_and_what_it_drops_is_gone() -> None:
