@@ -197,7 +197,7 @@ def storm(rig: Rig, rng: Rng) -> Happened:
     took = 0
     for n in range(3):
         guest, regular = rig.join(f"guest-{len(rig.extra)}"), rig.workers[n % len(rig.workers)]
-        rig.happens(functools.partial(_joined, guest), 15)
+        rig.happens(functools.partial(_joined, guest), 40)
         if regular.running:
             (regular.kill if rng.integers(2) else regular.stop)()
         took += rig.happens(functools.partial(_owns, guest), 15)

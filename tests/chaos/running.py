@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from tests.brokers.kafka import ROOT
 from tests.chaos import nemesis
 from tests.chaos.nemesis import Happened
 from tests.chaos.process import SESSION_S
-from tests.chaos.rig import Rig, Stalled
+from tests.chaos.rig import SPEED, Rig, Stalled
 from tests.chaos.verifying import Observed, verify
 
 OUT = ROOT / "build" / "chaos"
@@ -45,12 +46,12 @@ def undisturbed() -> Observed:
     return observed
 
 
-def run(seed: int, faults: list[str], calm: Observed) -> dict[str, Any]:
-    """Run a schedule of faults; return its row of the table."""
+def run(seed: int, faults: list[str], calm: Observed, speed: float = SPEED) -> dict[str, Any]:
+    """Run a schedule of faults; return its row of the table. ``speed``: seconds of event time per second."""
     begun = time.monotonic()
     rng = np.random.default_rng((seed, 1))
     row: dict[str, Any] = {"seed": seed, "faults": [], "exact": False, "stalled": "", "problems": []}
-    with Rig(seed, faketime="clock_step" in faults) as rig:
+    with Rig(seed, faketime="clock_step" in faults, speed=speed) as rig:
         try:
             for n, name in enumerate(faults):
                 due = FIRST + n * (LAST - FIRST) // len(faults)
@@ -118,6 +119,7 @@ def _judge(rig: Rig, row: dict[str, Any], faults: list[str], calm: Observed) -> 
         "blind_unreported_s": round(rig.watching.unreported, 1),
         "ends": {worker.name: worker.ends for worker in rig.workers if worker.ends},
         "session_timeout_s": SESSION_S,
+        "load": [round(value, 1) for value in os.getloadavg()],
     }
 
 
