@@ -17,12 +17,12 @@ controller.quorum.bootstrap.servers=127.0.0.1:{controller}
 
 
 class Node(Kafka):
-    """Attributes: address: the direct door. front: port of the other one. proxy: the port it is advertised under."""
+    """Attributes: address: the direct door. front: port of the other one."""
 
-    def __init__(self) -> None:
-        """Prepare a node."""
-        direct, self.front, self.proxy, controller = (free_port() for _ in range(4))
-        super().__init__(LISTENERS.format(direct=direct, front=self.front, proxy=self.proxy, controller=controller))
+    def __init__(self, proxy: int) -> None:
+        """Prepare a node; ``proxy`` is the port under which its front door is advertised."""
+        direct, self.front, controller = (free_port() for _ in range(3))
+        super().__init__(LISTENERS.format(direct=direct, front=self.front, proxy=proxy, controller=controller))
         self.address = f"127.0.0.1:{direct}"
 
     @property

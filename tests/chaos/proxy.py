@@ -23,13 +23,14 @@ class Proxy:
 
     Attributes:
         mode: ``pass``, ``cut``, ``blackhole``, ``slow`` or ``flip``.
+        port: where it listens, on loopback. upstream: port of the broker, set before the first connection.
         seen: what happened: connections, refused, closed, held, delayed, flipped.
     """
 
-    def __init__(self, port: int, upstream: int, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        self.port = self.upstream = 0
         self.mode = "pass"
         self.seen: Counter[str] = Counter()
-        self._port, self._upstream = port, upstream
         self._rng = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
@@ -63,7 +64,8 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._open.set()
-        await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = int(server.sockets[0].getsockname()[1])
 
     async def _set(self, mode: str) -> None:
         self.mode = mode
@@ -79,7 +81,7 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._upstream)
+            there, back = await asyncio.open_connection("127.0.0.1", self.upstream)
         except OSError:
             self.seen["broker down"] += 1
             writer.transport.abort()

@@ -41,8 +41,9 @@ class Rig:
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-run-"))
         self.clock = self.folder / "clock"
         self.clock.write_text("+0")
-        self.node = Node()
-        self.proxy = Proxy(self.node.proxy, self.node.front, seed)
+        self.proxy = Proxy(seed).start()
+        self.node = Node(self.proxy.port)
+        self.proxy.upstream = self.node.front
         self.extra: list[Process] = []
         self.workers = [self.worker(f"worker-{n}", faketime) for n in range(workers)]
         self._speed = speed
@@ -54,7 +55,6 @@ class Rig:
             for topic, partitions in PARTITIONS.items():
                 self.admin.create(topic, partitions)
             application.prepare(self.node.address, self.folder)
-            self.proxy.start()
             self.producing = Producing(self.node.address, self._speed)
             self.watching = Watching(self.node.address, APP, self.producing.newest, self.all_claim_to_be_well)
             for worker in self.workers:
@@ -85,7 +85,7 @@ class Rig:
     def worker(self, name: str, faketime: bool = False) -> Process:
         """Return a worker that is not started."""
         clock = self.clock if faketime else None
-        return Process(self.folder, name, f"127.0.0.1:{self.node.proxy}", TEXT, clock)
+        return Process(self.folder, name, f"127.0.0.1:{self.proxy.port}", TEXT, clock)
 
     def join(self, name: str) -> Process:
         """Start one more worker."""

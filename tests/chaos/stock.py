@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Message, Producer
 
-from tests.brokers.kafka import ROOT, _die_with_the_tests
+from tests.brokers.kafka import ROOT, _die_with_the_tests, free_port
 from tests.chaos.client import Admin, read_all
 from tests.chaos.node import Node
 
@@ -71,7 +71,7 @@ def run(seed: int) -> dict[str, Any]:
     """Run once; return the row."""
     rng = np.random.default_rng(seed)
     folder = Path(tempfile.mkdtemp(prefix="stock-"))
-    node = Node()
+    node = Node(free_port())
     workers = [StockWorker(folder, f"stock-{n}", node.address) for n in range(2)]
     sent: Counter[bytes] = Counter()
     try:
