@@ -65,8 +65,8 @@ def test_other_work_comes_in_where_a_callback_pauses() -> None:
 
     async def work() -> None:
         while len(happened) < 4:
-            await asyncio.sleep(0)
             happened.append("work")
+            await asyncio.sleep(0)
 
     async def scrape() -> bytes:
         other = asyncio.create_task(work())
