@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer as FastProducer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from benchmarks.monitor import BEGIN_MS, SECRET, Learned
 from stream.codec import pack
@@ -50,7 +51,9 @@ def create(brokers: str, topic: str, partitions: int = PARTITIONS) -> None:
         future.result()
 
 
-def fill(brokers: str, topic: str, values: Sequence[bytes], count: int, step_ms: float = 1.0, partitions: int = PARTITIONS) -> None:
+def fill(
+    brokers: str, topic: str, values: Sequence[bytes], count: int, step_ms: float = 1.0, partitions: int = PARTITIONS
+) -> None:
     """Write ``count`` records, ``values`` over and over, ``step_ms`` of event time apart, dealt out over the partitions.
 
     Raises:

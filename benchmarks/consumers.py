@@ -40,7 +40,11 @@ class Stopwatch:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
 
     def read(self, records: int) -> dict[str, Any]:
-        return {"cpu_s": time.process_time() - self._cpu, "wall_s": time.perf_counter() - self._wall, "records": records}
+        return {
+            "cpu_s": time.process_time() - self._cpu,
+            "wall_s": time.perf_counter() - self._wall,
+            "records": records,
+        }
 
 
 async def bare(brokers: str, topic: str, total: int, decode: bool) -> dict[str, Any]:
@@ -84,8 +88,9 @@ def confluent(brokers: str, topic: str, total: int) -> dict[str, Any]:
     watch = Stopwatch()
     while seen < total:
         for message in consumer.consume(CONSUME, 1.0):
-            if message.error() is None:
-                orjson.loads(message.value())
+            value = message.value()
+            if message.error() is None and value is not None:
+                orjson.loads(value)
                 seen += 1
     figures = watch.read(seen)
     consumer.close()

@@ -1,7 +1,7 @@
-"""A day of event time through taps and judge: faults come and go, checkpoints are taken and gone on from; does memory stay flat?
+"""A day of event time through taps and judge; faults come and go, the judge goes on from checkpoints; does memory stay flat?
 
-Two partitions, 20 records a second of 30 features, entries every twenty seconds, panes of a minute. Every hour a field is missing for
-five minutes; every six hours half of the records have a field that moved. Every ten minutes the judge goes on from its checkpoint.
+Two partitions, 20 records a second of 30 features, entries every twenty seconds, panes of a minute. Every hour a field is
+missing for five minutes; in every sixth hour another one has moved. Every ten minutes the judge goes on from its checkpoint.
 """
 
 from __future__ import annotations

@@ -49,7 +49,12 @@ CATALOGUE: tuple[Figure, ...] = (
     *_figures(
         "throughput",
         ("throughput_ratio", "events per CPU-second, Streamgauge / bare loop (getmany + orjson)", 0.9, "higher"),
-        ("throughput_ratio_to_confluent", "events per CPU-second, Streamgauge / confluent-kafka + orjson", None, "higher"),
+        (
+            "throughput_ratio_to_confluent",
+            "events per CPU-second, Streamgauge / confluent-kafka + orjson",
+            None,
+            "higher",
+        ),
         ("getmany_cpu", "us CPU per event, getmany alone", None, "lower"),
         ("bare_cpu", "us CPU per event, bare loop", None, "lower"),
         ("confluent_cpu", "us CPU per event, confluent-kafka + orjson, check.crcs", None, "lower"),
@@ -61,13 +66,28 @@ CATALOGUE: tuple[Figure, ...] = (
     *_figures(
         "scaling",
         ("two_workers_cpu_ratio", "events per CPU-second, two workers / one", 0.85, "higher"),
-        ("two_workers_wall_ratio", "events per second (wall), two workers / one, broker on the same machine", None, "higher"),
+        (
+            "two_workers_wall_ratio",
+            "events per second (wall), two workers / one, broker on the same machine",
+            None,
+            "higher",
+        ),
     ),
     *_figures(
         "judging",
-        ("judge_pane", "ms CPU, detectors and incidents for one pane of 1,000 features (5 streams of 200)", 2.0, "lower"),
+        (
+            "judge_pane",
+            "ms CPU, detectors and incidents for one pane of 1,000 features (5 streams of 200)",
+            2.0,
+            "lower",
+        ),
         ("judge_close", "ms CPU, adding up, writing and judging the same pane", None, "lower"),
-        ("judge_core_share", "% of a core, 64 partitions x 1,000 features, 60 s panes, an entry a second", 20.0, "lower"),
+        (
+            "judge_core_share",
+            "% of a core, 64 partitions x 1,000 features, 60 s panes, an entry a second",
+            20.0,
+            "lower",
+        ),
         ("judge_entry", "ms CPU, one entry of 1,000 features read and folded", None, "lower"),
     ),
     *_figures(
@@ -89,28 +109,51 @@ CATALOGUE: tuple[Figure, ...] = (
         ("ledger_share", "ledger bytes / input bytes, 1,000 events/s per partition, 30 features, 1 kB", 0.005, "lower"),
         ("ledger_share_learning", "the same while bins are being learned", None, "lower"),
         *(
-            (f"ledger_day_{size}", f"MB of ledger per day and partition, {size} features, 1,000 events/s", None, "lower")
+            (
+                f"ledger_day_{size}",
+                f"MB of ledger per day and partition, {size} features, 1,000 events/s",
+                None,
+                "lower",
+            )
             for size in (10, 30, 100, 200)
         ),
         ("ledger_day_idle", "MB of ledger per day and partition without records", None, "lower"),
-        *((f"panes_day_{size}", f"MB of panes per day and stream of {size} features", None, "lower") for size in (10, 30, 100, 200)),
+        *(
+            (f"panes_day_{size}", f"MB of panes per day and stream of {size} features", None, "lower")
+            for size in (10, 30, 100, 200)
+        ),
     ),
     *_figures(
         "memory",
-        ("rss_growth", f"share, RSS of a worker in the last fifth of the run over the second fifth, minus 1 (flat: {FLAT})", FLAT, "lower"),
+        (
+            "rss_growth",
+            f"share, RSS of a worker in the last fifth of the run over the second fifth, minus 1 (flat: {FLAT})",
+            FLAT,
+            "lower",
+        ),
         ("rss_slope", "MB per million records, the same run from its second fifth on", None, "lower"),
         ("rss_peak", "MB, largest RSS of the same run", None, "lower"),
         ("rss_records", "million records in that run (5 asked for)", 5.0, "higher"),
     ),
     *_figures(
         "day",
-        ("day_rss_growth", f"share, RSS in the last quarter of a simulated day over the second, minus 1 (flat: {FLAT})", FLAT, "lower"),
+        (
+            "day_rss_growth",
+            f"share, RSS in the last quarter of a simulated day over the second, minus 1 (flat: {FLAT})",
+            FLAT,
+            "lower",
+        ),
         ("day_descriptors_growth", "descriptors more at the end than in the second quarter (flat: 0)", 0.0, "lower"),
         ("day_panes", "panes judged in that day", None, "higher"),
     ),
     *_figures(
         "soak",
-        ("soak_rss_growth", f"share, RSS in the last quarter of 20 real minutes over the second, minus 1 (flat: {FLAT})", FLAT, "lower"),
+        (
+            "soak_rss_growth",
+            f"share, RSS in the last quarter of 20 real minutes over the second, minus 1 (flat: {FLAT})",
+            FLAT,
+            "lower",
+        ),
         ("soak_descriptors_growth", "descriptors more in the last quarter than in the second (flat: 0)", 0.0, "lower"),
         ("soak_rss_slope", "MB per hour from the second quarter on", None, "lower"),
         ("soak_minutes", "minutes", 20.0, "higher"),
@@ -158,11 +201,15 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report: every figure of the catalogue, in its order; the value of one not measured is None."""
-        return {"figures": [_row(figure, self.values.get(figure.name)) for figure in CATALOGUE], "environment": environment(), "details": self.details}
+        return {
+            "figures": [_row(figure, self.values.get(figure.name)) for figure in CATALOGUE],
+            "environment": environment(),
+            "details": self.details,
+        }
 
     @staticmethod
     def load(path: Path) -> Report:
-        """Return the report of a file, an empty one where there is none; figures that are not in the catalogue any more are left out."""
+        """Return the report of a file, an empty one where there is none. Figures the catalogue does not know are left out."""
         report = Report()
         if path.exists():
             tree = json.loads(path.read_text())

@@ -141,14 +141,16 @@ class Entries:
         frames = []
         for _ in range(self._partitions):
             body = {
-                name: StreamCounts(applied=records, panes={FIRST + minute: self._draw.pane(records)}, section=section.id)
+                name: StreamCounts(
+                    applied=records, panes={FIRST + minute: self._draw.pane(records)}, section=section.id
+                )
                 for name, section in self._layout.sections.items()
             }
             frames.append(pack(self._header(0, 0, records), {name: counts.to_dict() for name, counts in body.items()}))
         return frames
 
     def fold(self, partition: int, frame: bytes, minute: int, second: int) -> float:
-        """Read and fold one entry that ends at a second of a minute, with the tick that comes before it; return seconds of CPU."""
+        """Read and fold one entry that ends at a second of a minute, and the tick before it; return seconds of CPU."""
         time_ms = (FIRST + minute) * PANE_MS + 1000 * second
         key = ("bench.0", partition)
         at = self.judge.fold.positions[key].next
@@ -164,8 +166,12 @@ class Entries:
         return time.process_time() - begun
 
     def _apply(self, header: dict[str, Any], body: Any) -> None:
-        self.judge.apply(self.judge.fold.offset, header, body, dict)
+        self.judge.apply(self.judge.fold.offset, header, body, _no_blobs)
 
     def _header(self, partition: int, start: int, end: int) -> dict[str, Any]:
         frontier: dict[str, tuple[int | None, int | None]] = dict.fromkeys(self._layout.sections, (BEGIN_MS, None))
         return entry_header(("bench.0", partition), 0, (start, end), self._layout.id, None, end, frontier)
+
+
+def _no_blobs(name: str) -> Any:
+    raise LookupError(f"{name}: nothing is adopted while entries are measured")

@@ -1,15 +1,16 @@
 """From the close of a pane to the alert on its topic: many small incidents through a real broker and a real worker.
 
-A hundred models on five topics; each loses its one required field for a whole pane, one after another, again and again. A pane is
-complete once event time has passed its end by the lateness: that moment is where the clock starts. It stops when a consumer of the
-alerts topic holds the alert. Events carry the time at which they are sent, so both are times of one clock.
+A hundred models on five topics; each loses its one required field for a whole pane, one after another, again and again. A pane
+is complete once event time has passed its end by the lateness: that moment is where the clock starts. It stops when a consumer
+of the alerts topic holds the alert. Events carry the time at which they are sent, so both are times of one clock.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import confluent_kafka
@@ -40,8 +41,6 @@ def measure(scale: float) -> tuple[dict[str, float], Any]:
     with rig() as (brokers, folder), running() as workers:
         for topic in range(TOPICS):
             create(brokers, f"latency.{topic}", PARTITIONS)
-        import asyncio  # noqa: PLC0415 - for this one call
-
         asyncio.run(create_ours(brokers, APP, 1))
         worker = Worker(folder, APP, brokers, configuration())
         workers.append(worker.start())
@@ -75,7 +74,9 @@ def names() -> list[str]:
 def _run(brokers: str, seconds: int) -> list[float]:
     """Send the events and return the delay in seconds of every alert that began or came back."""
     producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "linger.ms": 2})
-    alerts = confluent_kafka.Consumer({"bootstrap.servers": brokers, "group.id": APP + "-reader", "fetch.wait.max.ms": 10})
+    alerts = confluent_kafka.Consumer(
+        {"bootstrap.servers": brokers, "group.id": APP + "-reader", "fetch.wait.max.ms": 10}
+    )
     alerts.assign([confluent_kafka.TopicPartition(f"{APP}.alerts", 0, 0)])
     delays: list[float] = []
     begun = time.time()
@@ -119,6 +120,4 @@ def _delay(message: Any) -> float | None:
 
 
 def _ms(text: str) -> float:
-    from datetime import datetime  # noqa: PLC0415
-
     return datetime.fromisoformat(text).timestamp() * 1000

@@ -1,7 +1,7 @@
 """How many bytes the ledger and the panes take, by number of features, and beside the input.
 
-Real taps over records of a stated rate, one entry a second as a worker with few partitions cuts them. Sizes are of frames and keys:
-what brokers add (some 70 bytes a record) and what their compression takes off is not counted. The input is counted uncompressed.
+Real taps over records of a stated rate, one entry a second as a worker with few partitions cuts them. Sizes are of frames and
+keys: the 70 bytes or so that brokers add to each are not counted. The input is counted uncompressed, values only.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.monitor import BEGIN_MS, PANE_MS, Learned, Monitor, learn, plan_of
 from benchmarks.payloads import STANDARD, Shape, values
+from stream.codec import pack
 from stream.layout import MAX_FIELDS
 from stream.ledger import tick_header
-from stream.codec import pack
 
 RATE = 1000
 SIZES = (10, 30, 100, 200)

@@ -40,12 +40,11 @@ class Learned:
 
 
 class Monitor:
-    """Attributes: judge: after everything so far. taps: by partition. sent: bytes of entries, keys included. outputs: of the judge."""
+    """Attributes: judge: after everything so far. taps: by partition. outputs: of the judge, until they are taken."""
 
     def __init__(self, plan: Plan, partitions: int, learned: Learned | None = None, secret: bytes = SECRET) -> None:
         self.plan = plan
         self.judge = Judge()
-        self.sent = 0
         self.outputs: list[Message] = []
         self._blobs: dict[str, Any] = {}
         self._offset = 0
@@ -72,14 +71,12 @@ class Monitor:
             self.cut(key)
 
     def cut(self, key: Key) -> int:
-        """Write the entry of a partition and judge it; return its size."""
+        """Write the entry of a partition and judge it; return its bytes, those of its key included."""
         tap = self.taps[key]
         frame = tap.cut(tap.cursor.next)
         self._fold(*unpack(frame))
         tap.settle(self.judge.fold.positions[key])
-        size = len(frame) + len(f"{key[0]}/{key[1]}")
-        self.sent += size
-        return size
+        return len(frame) + len(f"{key[0]}/{key[1]}")
 
     def tick(self, elapsed_ms: int, wall_ms: int) -> None:
         """Let ledger time pass, and bring into force what the judge wants then."""
@@ -118,7 +115,9 @@ class Monitor:
 def batch_of(key: Key, start: int, values: Sequence[bytes], times: Sequence[int]) -> RecordBatch:
     """Return records as the transport hands them to a tap."""
     count, end = len(values), start + len(values)
-    return RecordBatch(*key, start, end, end, list(range(start, end)), list(times), [None] * count, list(values), [()] * count)
+    return RecordBatch(
+        *key, start, end, end, list(range(start, end)), list(times), [None] * count, list(values), [()] * count
+    )
 
 
 def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS) -> Plan:
@@ -126,9 +125,7 @@ def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS) -> Plan:
     models = [f"m{i:03d}" for i in range(streams)]
     return Plan(
         "bench",
-        tuple(
-            StreamPlan(f"{name}.features", name, "features", f"bench.{i % topics}") for i, name in enumerate(models)
-        ),
+        tuple(StreamPlan(f"{name}.features", name, "features", f"bench.{i % topics}") for i, name in enumerate(models)),
         tuple(ModelPlan(name, "bench", "none", "nothing") for name in models),
         pane_ms=pane_ms,
     )

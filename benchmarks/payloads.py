@@ -35,7 +35,10 @@ def values(shape: Shape, count: int, seed: int = 1) -> list[bytes]:
     rng = np.random.default_rng(seed)
     columns = [_column(rng, shape.kind, i, count) for i in range(shape.features)]
     names = [f"feature_{i:02d}" for i in range(shape.features)]
-    return [_record(shape, number, dict(zip(names, row, strict=True))) for number, row in enumerate(zip(*columns, strict=True))]
+    return [
+        _record(shape, number, dict(zip(names, row, strict=True)))
+        for number, row in enumerate(zip(*columns, strict=True))
+    ]
 
 
 def _column(rng: np.random.Generator, kind: str, place: int, count: int) -> list[Any]:

@@ -36,7 +36,10 @@ def measure(scale: float) -> tuple[dict[str, float], Any]:
                 for workers in (1, 2)
             }
             rows.append(row)
-            print(f"round {number + 1} of {ROUNDS}: CPU ratio {cpu_ratio(row):.2f}, wall {wall_ratio(row):.2f}", flush=True)
+            print(
+                f"round {number + 1} of {ROUNDS}: CPU ratio {cpu_ratio(row):.2f}, wall {wall_ratio(row):.2f}",
+                flush=True,
+            )
     figures = {
         "two_workers_cpu_ratio": statistics.median(map(cpu_ratio, rows)),
         "two_workers_wall_ratio": statistics.median(map(wall_ratio, rows)),

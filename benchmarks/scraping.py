@@ -1,7 +1,7 @@
 """The page that Prometheus reads, with 50,000 series: how long it takes, and how long the event loop stands still meanwhile.
 
-The series are real ones: a judge with 28 streams of 200 features behind the callbacks of a worker, cut off at 50,000. The page is scraped over HTTP
-by another process while a task of the loop notes how late it is woken.
+The series are real ones: a judge with 28 streams of 200 features behind the callbacks of a worker, cut off at 50,000. The page is
+scraped over HTTP by another process while a task of the loop notes how late it is woken.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.judging import FIRST, Draw, learned_wide
-from benchmarks.monitor import PANE_MS, Learned, Monitor, plan_of
+from benchmarks.monitor import Learned, Monitor, plan_of
 from stream.app import spare_the_collector
 from stream.layout import MAX_FIELDS
 from stream.panes import ClosedPane
@@ -106,7 +106,9 @@ async def _scraped(registry: Registry, scrapes: int) -> tuple[list[float], list[
     gaps, took = [], []
     for _ in range(scrapes):
         await asyncio.sleep(1.2 * MIN_AGE_S)  # or the page before would be sent again
-        scraper = await asyncio.create_subprocess_exec(sys.executable, "-c", _SCRAPE, url, stdout=asyncio.subprocess.PIPE)
+        scraper = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _SCRAPE, url, stdout=asyncio.subprocess.PIPE
+        )
         watch = asyncio.create_task(_lateness())
         begun = time.perf_counter()
         await scraper.communicate()
@@ -137,5 +139,3 @@ class Healthy:
 
     def ready(self) -> list[str]:
         return []
-
-
