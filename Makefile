@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all bench chaos demo model
+.PHONY: help setup check format test test-all bench bench-quick soak chaos demo model
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv (uv where it is on the PATH, else plain pip)
 	@echo "ready; this makes streamgauge a command of your shell:  . .venv/bin/activate"
@@ -46,8 +46,16 @@ test-all: $(READY) ## the tests, the slow ones included
 model: $(READY) ## the ledger's model test: which broken variants it finds, and how soon
 	$(BIN)/python -m tests.model
 
-bench: $(READY) ## throughput beside a bare consumer loop, in one run
-	$(BIN)/python -m benchmarks.throughput
+bench: $(READY) ## every figure of speed, size and memory beside its target (12 minutes, an idle machine); writes docs/sizing.md
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.page
+
+bench-quick: $(READY) ## the throughput ratio alone, on fewer records (under a minute)
+	$(BIN)/python -m benchmarks --quick
+
+soak: $(READY) ## 20 real minutes under traffic with faults: memory and descriptors over time
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.page
 
 chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka, judged by an oracle (75 minutes; resumable)
 	$(BIN)/python -m tests.chaos
