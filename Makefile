@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all bench bench-quick soak chaos demo model
+.PHONY: help setup check format test test-all bench bench-quick bench-peers soak chaos demo model
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-quick: $(READY) ## the throughput ratio alone, on fewer records (under a m
 soak: $(READY) ## 20 real minutes under traffic with faults: memory and descriptors over time
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.page
+
+bench-peers: $(READY) ## beside Faust, Bytewax, Quix Streams, Pathway, whylogs and Evidently; writes benchmarks/peers.md
+	$(BIN)/python -m benchmarks.peers
 
 chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka, judged by an oracle (75 minutes; resumable)
 	$(BIN)/python -m tests.chaos

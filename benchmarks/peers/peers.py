@@ -1,0 +1,175 @@
+"""Who is compared, what each of them computes, and what it keeps when it is killed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COUNTS = "values, missing, min, max of 30 features in 60 s windows"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One row of the page.
+
+    Attributes:
+        name: As shown.
+        environment: Folder under build/peers and file under requirements.
+        script: File under apps.
+        variant: Last argument of the script.
+        share: Part of the records that it reads; slow ones get fewer.
+        computes: What it has done with a record when it is counted as done.
+        killed: What becomes of that after kill -9, by its documentation; nothing here was run.
+        packages: Whose versions are shown.
+    """
+
+    name: str
+    environment: str
+    script: str
+    variant: str
+    share: float
+    computes: str
+    killed: str
+    packages: tuple[str, ...]
+
+
+QUIX_KILLED = (
+    "nothing lost; at least once (its default): outputs since the last checkpoint (5 s) come again, state is put back "
+    "to the committed offset from the changelog ([checkpointing](https://github.com/quixio/quix-streams/blob/main/docs/advanced/checkpointing.md))"
+)
+BYTEWAX_KILLED = (
+    "as run here (no recovery directory) every open window; with one it resumes at the last snapshot and outputs may come twice "
+    "([recovery](https://github.com/bytewax/bytewax/blob/main/docs/guide/concepts/recovery.md)); snapshots "
+    "were not switched on, so they cost nothing here"
+)
+WHYLOGS_KILLED = (
+    "the profiles not yet written, with its rolling logger up to one interval: it writes on a timer and at exit "
+    "(`whylogs/api/logger/rolling.py`)"
+)
+
+STREAMGAUGE = Peer(
+    "Streamgauge",
+    "",
+    "",
+    "",
+    1.0,
+    "types, missing, min, max and 60 s histograms of 32 fields, all detectors, learned reference, incidents, alerts, ledger "
+    "written and read back",
+    "nothing: every offset is in exactly one entry ([DESIGN.md](../DESIGN.md)); this one was run, by `make test-all` "
+    "and `make chaos`",
+    ("faust-streaming", "aiokafka", "orjson", "msgspec", "numpy", "river"),
+)
+BARE = Peer(
+    "bare loop",
+    "whylogs",
+    "bare.py",
+    "",
+    1.0,
+    "nothing: `getmany`, `orjson.loads`, checksums",
+    "there is nothing to lose",
+    ("aiokafka", "orjson"),
+)
+PEERS = [
+    STREAMGAUGE,
+    Peer(
+        "Bytewax, batches folded by hand",
+        "bytewax",
+        "bytewax_windows.py",
+        "batched",
+        1.0,
+        COUNTS + "; plain Python folds each batch, the window operator adds up the parts",
+        BYTEWAX_KILLED,
+        ("bytewax", "confluent-kafka", "orjson"),
+    ),
+    Peer(
+        "Bytewax, fold_window",
+        "bytewax",
+        "bytewax_windows.py",
+        "fold",
+        1.0,
+        COUNTS,
+        "as above",
+        ("bytewax", "confluent-kafka", "orjson"),
+    ),
+    Peer(
+        "Pathway",
+        "pathway",
+        "pathway_windows.py",
+        "streaming",
+        1.0,
+        COUNTS + ", in its own engine",
+        "without persistence (as run here) it begins again at the start of its input "
+        "([persistence](https://pathway.com/developers/user-guide/concepts/persistence))",
+        ("pathway",),
+    ),
+    Peer(
+        "Quix Streams, reduce",
+        "quixstreams",
+        "quix_windows.py",
+        "reduce",
+        0.3,
+        COUNTS + ", by key; state in RocksDB and a changelog topic",
+        QUIX_KILLED,
+        ("quixstreams", "confluent-kafka", "rocksdict"),
+    ),
+    Peer(
+        "Quix Streams, collect",
+        "quixstreams",
+        "quix_windows.py",
+        "collect",
+        0.3,
+        COUNTS + ", by key, folded when a window closes; all events in RocksDB and a changelog topic",
+        "as above",
+        ("quixstreams", "confluent-kafka", "rocksdict"),
+    ),
+    Peer(
+        "whylogs, frames by minute",
+        "whylogs",
+        "whylogs_profiles.py",
+        "frames",
+        0.3,
+        "profiles by minute: counts, types, min, max, mean, KLL quantiles, HLL, frequent items of 30 columns",
+        WHYLOGS_KILLED,
+        ("whylogs", "pandas", "numpy"),
+    ),
+    Peer(
+        "whylogs, record by record",
+        "whylogs",
+        "whylogs_profiles.py",
+        "rows",
+        0.04,
+        "the same profiles, `track(row=...)`",
+        "as above",
+        ("whylogs", "pandas", "numpy"),
+    ),
+    Peer(
+        "Evidently, hourly frames",
+        "evidently",
+        "evidently_frames.py",
+        "",
+        1.0,
+        "`DataDriftPreset` of 30 columns, once per hour of event time, against a reference frame of the same size",
+        "it has no process of its own: the frame being gathered, unless your code keeps it",
+        ("evidently", "pandas", "numpy"),
+    ),
+    Peer(
+        "Faust agent, nothing in it",
+        "faust",
+        "faust_adwin.py",
+        "empty",
+        0.1,
+        "nothing: JSON decoded, acknowledged, offsets committed",
+        "offsets only; records fetched and not acknowledged come again",
+        ("faust-streaming", "aiokafka", "orjson"),
+    ),
+    Peer(
+        "Faust agent and river ADWIN",
+        "faust",
+        "faust_adwin.py",
+        "adwin",
+        0.1,
+        "30 ADWIN detectors, updated with every event",
+        "all detectors start anew: their state is in memory only. In a Faust table, counts differ after kill -9 "
+        "(`python -m tests.chaos.stock` shows how far)",
+        ("faust-streaming", "aiokafka", "river"),
+    ),
+]
