@@ -97,8 +97,9 @@ PEERS = [
         "streaming",
         1.0,
         COUNTS + ", in its own engine",
-        "without persistence (as run here) it begins again at the start of its input "
-        "([persistence](https://pathway.com/developers/user-guide/concepts/persistence))",
+        "as run here (no persistence) all state; from Kafka it goes on at the group's committed offsets (a second start with the "
+        "same `group.id` read nothing here), so open windows would be short. With persistence it resumes "
+        "([persistence](https://pathway.com/developers/user-guide/concepts/persistence)), which was not switched on",
         ("pathway",),
     ),
     Peer(
