@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import environments, page, workload
-from benchmarks.peers.peers import BARE, PEERS, STREAMGAUGE, Peer
+from benchmarks.peers.peers import BARE, OURS, PEERS, Peer
 from benchmarks.peers.running import PeerError, run, streamgauge, verdict
 from stream.kafka.cluster import create_ours
 from tests.brokers.kafka import JARS, Kafka, lacking
 
-OURS = "peers.taught"
 TRAINING_PANES, TRAINING_STEP_MS = 800, 1000
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-peers", description=__doc__)
-    parser.add_argument("--records", type=int, default=180_000, help="they make one hour of event time")
+    parser.add_argument("--records", type=int, default=180_000)
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     if missing := lacking():
@@ -65,14 +64,24 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Write the records, teach a worker for each round, then let everybody read; return a row for each."""
     theirs = {peer.share: f"peers.features-{peer.share}" for peer in PEERS}  # a topic ends where its readers are to end
-    workload.create(brokers, [OURS, *theirs.values()])
-    begin = workload.BEGIN_MS - TRAINING_PANES * workload.PANE_MS
+    taught = {peer.name: f"peers.taught-{peer.step_ms}" for peer in OURS}
+    workload.create(brokers, [*theirs.values(), *taught.values()])
     training = TRAINING_PANES * workload.PANE_MS // TRAINING_STEP_MS
-    workload.produce(brokers, {OURS: training}, workload.records(0, training, begin, TRAINING_STEP_MS))
-    files = [teach(brokers, folder, number, core, training) for number in range(rounds)]
-    source = workload.records(training, records, workload.BEGIN_MS, workload.HOUR_MS // records)
-    topics = {OURS: records} | {topic: int(records * share) for share, topic in theirs.items()}
-    expected = workload.produce(brokers, topics, source)
+    begin = workload.BEGIN_MS - TRAINING_PANES * workload.PANE_MS
+    lessons = workload.records(0, training, begin, TRAINING_STEP_MS)
+    workload.produce(brokers, dict.fromkeys(taught.values(), training), lessons)
+    files = {}
+    for name, topic in taught.items():
+        for number in range(rounds):
+            files[name, number] = teach(brokers, folder, topic, number, core, training)
+    for peer in OURS:
+        source = workload.records(training, records, workload.BEGIN_MS, peer.step_ms)
+        topics = {taught[peer.name]: records}
+        if peer.step_ms == BARE.step_ms:
+            topics |= {topic: int(records * share) for share, topic in theirs.items()}
+            expected = workload.produce(brokers, topics, source)
+        else:
+            workload.produce(brokers, topics, source)
     bare: list[dict[str, Any]] = []
     found: dict[str, list[dict[str, Any]]] = {peer.name: [] for peer in PEERS}
     for number in range(rounds):
@@ -81,12 +90,13 @@ def measure(
             if peer.environment and reasons[peer.environment]:
                 continue
             try:
-                if peer is STREAMGAUGE:
-                    figures = streamgauge("measure", core, files[number], training + records)
+                if peer in OURS:
+                    figures = streamgauge("measure", core, files[peer.name, number], training + records)
                 else:
                     figures = run(peer, core, brokers, theirs[peer.share], int(records * peer.share))
             except PeerError as failure:
-                reasons[peer.environment + peer.variant] = str(failure)
+                reasons[peer.name] = str(failure)
+                print(f"{number + 1} of {rounds}  {peer.name:<32} {failure}", flush=True)
                 continue
             bare.append(run(BARE, core, brokers, theirs[BARE.share], records))
             figures["bare_us"] = statistics.fmean(map(cost, bare[-2:]))
@@ -98,19 +108,19 @@ def measure(
             )
     rows = [row(BARE, [figures | {"bare_us": cost(figures)} for figures in bare], "")]
     for peer in PEERS:
-        reason = reasons.get(peer.environment, "") or reasons.get(peer.environment + peer.variant, "")
+        reason = reasons.get(peer.environment, "") or reasons.get(peer.name, "")
         rows.append(row(peer, found[peer.name], reason))
     return rows
 
 
-def teach(brokers: str, folder: Path, number: int, core: int, training: int) -> Path:
+def teach(brokers: str, folder: Path, topic: str, number: int, core: int, training: int) -> Path:
     """Let a worker learn layout and reference from the training records, so that every detector is armed in the measurement."""
-    app = f"sg-peers-{number}"
+    app = f"sg-{topic}-{number}"
     asyncio.run(create_ours(brokers, app, 1))
     file = folder / f"{app}.yaml"
     file.write_text(
         f"app: {app}\nkafka: {{brokers: '{brokers}'}}\nstart: earliest\n"
-        f"streams:\n  peers: {{topic: {OURS}, time: {{field: ts, unit: ms}}}}\n"
+        f"streams:\n  peers: {{topic: {topic}, time: {{field: ts, unit: ms}}}}\n"
         "models:\n  bench:\n    owner: bench\n    decision: none\n    when_wrong: nothing\n    features: {stream: peers}\n"
     )
     streamgauge("learn", core, file, training)

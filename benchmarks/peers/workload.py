@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 PARTITIONS = 4
 FEATURES = [f"feature_{i:02d}" for i in range(30)]
-PANE_MS, HOUR_MS = 60_000, 3_600_000
-BEGIN_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
+PANE_MS = 60_000
+BEGIN_MS = 1_700_000_000_000 // PANE_MS * PANE_MS
 
 Window = list[float]  # values, missing values, smallest, largest: of all features together
 

@@ -66,4 +66,4 @@ def arguments() -> tuple[str, str, int]:
 
 
 FEATURES = [f"feature_{i:02d}" for i in range(30)]
-PANE_MS, HOUR_MS = 60_000, 3_600_000
+PANE_MS = 60_000

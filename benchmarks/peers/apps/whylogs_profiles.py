@@ -48,7 +48,7 @@ async def profile(brokers: str, topic: str, total: int, how: str) -> None:
 
 def close(waiting: dict[int, list[dict[str, Any]]], profiles: dict[int, DatasetProfile], everything: bool) -> None:
     """Track the minutes well before the newest one: partitions are not read at the same pace."""
-    newest = max(waiting)
+    newest = max(waiting, default=0)
     for pane in sorted(waiting):
         if everything or pane < newest - SKEW:
             frame = pd.DataFrame(waiting.pop(pane), columns=FEATURES)
