@@ -65,10 +65,10 @@ def measure(group: str, scale: float, into: Path) -> None:
 
 def forget(file: Path) -> None:
     """Begin a report anew; only what the soak measured stays."""
-    report = Report.load(file)
+    before, report = Report.load(file), Report()
     stays = {figure.name for figure in CATALOGUE if figure.group == "soak"}
-    report.values = {name: value for name, value in report.values.items() if name in stays}
-    report.details = {name: item for name, item in report.details.items() if name == "soak"}
+    report.values = {name: value for name, value in before.values.items() if name in stays}
+    report.details = {name: item for name, item in before.details.items() if name == "soak"}
     report.save(file)
 
 

@@ -180,11 +180,14 @@ CATALOGUE: tuple[Figure, ...] = (
 
 
 class Report:
-    """Attributes: values: by figure name. details: by group, whatever its rounds want to keep."""
+    """Attributes: values: by figure name. details: by group, whatever its rounds want to keep. load_at_start: how many processes wanted
+    a core when the run began; on an idle machine it is below 0.3.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
         self.details: dict[str, Any] = {}
+        self.load_at_start = round(os.getloadavg()[0], 2)
 
     def add(self, group: str, values: Mapping[str, float], details: Any = None) -> None:
         """Take the values of a group.
@@ -203,7 +206,7 @@ class Report:
         """Return the report: every figure of the catalogue, in its order; the value of one not measured is None."""
         return {
             "figures": [_row(figure, self.values.get(figure.name)) for figure in CATALOGUE],
-            "environment": environment(),
+            "environment": {**environment(), "load_at_start": self.load_at_start},
             "details": self.details,
         }
 
@@ -220,6 +223,7 @@ class Report:
                 if row["value"] is not None and row["name"] in known
             }
             report.details = tree.get("details", {})
+            report.load_at_start = tree["environment"].get("load_at_start", report.load_at_start)
         return report
 
     def save(self, path: Path) -> None:
@@ -256,7 +260,6 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "load_1_min": round(os.getloadavg()[0], 2),
         **{name: version(name) for name in PACKAGES},
     }
 

@@ -30,7 +30,7 @@ RATE = 40
 """Records per second of each model: 30 are needed to judge a pane."""
 CYCLE = 8
 """Panes from one loss of a model's field to its next; three clean panes end an incident, so each loss opens one again."""
-SECONDS = 75
+SECONDS = 60
 SETTLE_S = 10
 SLICE_S = 0.025
 APP = "sg-latency"

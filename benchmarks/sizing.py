@@ -22,7 +22,6 @@ SHAPES = (
     Shape(30, "mixed"),
 )
 RECORDS = 100_000
-ROUNDS = 2
 KINDS = 10_007
 STREAMS = 40
 """Streams of 32 fields in the measurement of memory."""
@@ -43,12 +42,9 @@ def measure(scale: float) -> tuple[dict[str, float], Any]:
             records = int(RECORDS * scale)
             create(brokers, topic)
             fill(brokers, topic, pool, records)
-            costs = []
-            for number in range(ROUNDS):
-                file = configuration(folder, brokers, f"sg-{shape.name.replace('_', '-')}-{number}", topic)
-                prepare(file, learned)
-                costs.append(cost(run("streamgauge", str(file), str(records))))
-            figures[f"cpu_{shape.name}"] = statistics.median(costs)
+            file = configuration(folder, brokers, f"sg-{shape.name.replace('_', '-')}", topic)
+            prepare(file, learned)
+            figures[f"cpu_{shape.name}"] = cost(run("streamgauge", str(file), str(records)))
             sizes[shape.name] = statistics.mean(map(len, pool))
     return figures, {"payload_bytes": sizes}
 
