@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all bench bench-quick bench-peers soak chaos demo model
+.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-all: $(READY) ## the tests, the slow ones included
 
 model: $(READY) ## the ledger's model test: which broken variants it finds, and how soon
 	$(BIN)/python -m tests.model
+
+fuzz: $(READY) ## damaged records through decoder, tap and judge for so long (SECONDS=600); the tests do it for 20 s
+	$(BIN)/python -m tests.hostile.fuzz $(or $(SECONDS),600)
 
 bench: $(READY) ## every figure of speed, size and memory beside its target (12 minutes, an idle machine); writes docs/sizing.md
 	$(BIN)/python -m benchmarks

@@ -21,6 +21,7 @@ from stream.config.settings import Settings
 from stream.judge import Judge
 from stream.kafka.cluster import describe, ours, require
 from stream.layout import layout_zero
+from stream.memory import needs
 from stream.plan import Plan
 
 SAMPLED = 200
@@ -63,7 +64,9 @@ def inspect(settings: Settings, plan: Plan, clocks: Clocks, values: bool) -> Ins
     with meant(brokers, plan.topics):
         asked = asyncio.run(_ask(brokers, plan, clocks))
     now_ms = clocks.wall_ms
-    found = Inspection([_cluster(settings, asked), arming.at_once(plan.pane_ms)], list(_warnings(plan, asked)))
+    lines: list[Text | str] = [_cluster(settings, asked), arming.at_once(plan.pane_ms)]
+    lines.append(f"memory: one worker {needs(plan, asked.partitions)}")
+    found = Inspection(lines, list(_warnings(plan, asked)))
     layout = layout_zero(plan, asked.partitions)
     for stream in plan.streams:
         understood = understand(asked.samples[stream.topic].batches, layout, stream, now_ms)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import CorruptRecordException, KafkaError, TopicAuthorizationFailedError
 
 from stream.batch import RecordBatch
 from stream.clock import Clocks
 from stream.commands.pace import HOUR_MS, Looked, Pace, pace
 from stream.kafka.cluster import denied, unreachable
+from stream.kafka.inflate import Limit
 
 PATIENCE_S = 5.0
 """How long to wait for records that should be there: the end of a transaction leaves offsets without a record."""
@@ -46,6 +47,7 @@ async def sample(brokers: str, topics: Mapping[str, int], count: int, clocks: Cl
     Raises:
         ClusterError: no right to read, or no broker answers.
     """
+    Limit().install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=brokers,
         group_id=None,
@@ -92,13 +94,24 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
 
 
 async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
-    """Read to these ends."""
+    """Read to these ends, or to the first batch of a partition that cannot be unpacked."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_S
     found: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
-    while loop.time() < deadline and not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
-        for tp, records in (await consumer.getmany(timeout_ms=300)).items():
-            found[tp] += records
+    waiting = set(ends)
+    while waiting and loop.time() < deadline:
+        for tp in sorted(waiting):
+            if await consumer.position(tp) >= ends[tp]:
+                waiting.remove(tp)
+                continue
+            try:
+                found[tp] += (await consumer.getmany(tp, timeout_ms=50)).get(tp, [])
+            except CorruptRecordException:
+                waiting.remove(tp)
+            except KafkaError:
+                raise
+            except Exception:  # whatever the parsers and codecs raise over damaged bytes, or a bomb
+                waiting.remove(tp)
     return found
 
 

@@ -22,8 +22,8 @@ MAX_PANES = 24
 """Panes in one entry: a partition that may be 24 panes ahead and adds these stays below the 60 that may be open."""
 
 _PANE_BYTES = 14_000  # a census that is full: 3 * 64 names of 64 characters, and the rest of a pane
-_FIELD_BYTES = 100  # one field of one cell
-_SKETCH_BYTES = 10  # one row of a sketch
+FIELD_BYTES = 100  # one field of one cell
+SKETCH_BYTES = 10  # one row of a sketch
 
 
 class Tally:
@@ -83,12 +83,12 @@ class Tally:
         for cell, index in chunk.cells.items():
             panes.add(cell[0])
             cells.add(cell)
-            cost = len(panes) * _PANE_BYTES + len(cells) * fields * _FIELD_BYTES
+            cost = len(panes) * _PANE_BYTES + len(cells) * fields * FIELD_BYTES
             if len(panes) > MAX_PANES or cost > self._budget:
                 room = chunk.at[index[0]]
                 break
         if self._sketch is not None and fields:
-            rows = self._budget // _SKETCH_BYTES
+            rows = self._budget // SKETCH_BYTES
             if self._sketch.size + fields * len(chunk.at) > rows:
                 self._sketch.compact()
             fits = max((rows - self._sketch.size) // fields, 0)

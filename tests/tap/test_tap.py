@@ -70,7 +70,7 @@ def test_a_full_entry_is_cut_and_nothing_is_counted_twice(items: list[tuple[Reco
     wide.cut()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tally, "MAX_PANES", 2)
-        patch.setattr(tally, "_SKETCH_BYTES", 300_000 // 4)
+        patch.setattr(tally, "SKETCH_BYTES", 300_000 // 4)
         narrow.feed(chunk(log, 100, end))
         narrow.cut()
     assert codec.digest(narrow.result()) == codec.digest(wide.result())

@@ -1,0 +1,103 @@
+"""P6: resident memory stays under the bound that ``streamgauge check`` prints, whatever names and values arrive."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.counts import MAX_NAMES
+from stream.judging.news import MAX_KNOWN
+from stream.kafka.fetch import CHUNK_BYTES
+from stream.layout import MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS
+from stream.memory import MIB, needs, reading
+from stream.panes import MAX_OPEN
+from tests.hostile.attack import plan_of
+from tests.hostile.monitor import TOPIC, plan
+
+ENTRY_LIMIT = 900_000
+
+
+def attacked(name: str, records: int) -> dict[str, Any]:
+    """Run an attack in a process of its own; return what the monitor held."""
+    command = [sys.executable, "-m", "tests.hostile.attack", name, str(records)]
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    found: dict[str, Any] = json.loads(ended.stdout)
+    print(name, found)
+    return found
+
+
+def assert_bounded(name: str, found: dict[str, Any]) -> None:
+    """Assert every bound that an attack is against. The process reads nothing from a broker, so that part is not granted."""
+    bound = needs(plan_of(name), {TOPIC: 1})
+    granted = bound.total - reading(1, 1) + 26 * CHUNK_BYTES
+    assert found["peak"] < granted, f"{found['peak'] / MIB:.0f} MiB of {granted / MIB:.0f}"
+    assert found["classes"] == {"applied": found["records"]}
+    assert found["largest_entry"] < ENTRY_LIMIT
+    assert found["largest_output"] < ENTRY_LIMIT
+    assert found["layout"] < ENTRY_LIMIT
+    assert found["fields"] <= MAX_FIELDS
+    assert found["versions"] <= MAX_VERSIONS
+    assert found["producers"] <= MAX_PRODUCERS
+    assert found["census"] <= MAX_FIELDS
+    assert found["seen"] <= MAX_KNOWN
+
+
+def test_names_and_values_without_end() -> None:
+    """Categories, versions, producers, field names and e-mail addresses as keys: the memory of 40,000 is that of 20,000."""
+    found = attacked("everything", 40_000)
+    assert_bounded("everything", found)
+    assert found["end"] - found["half"] < 16 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["categories", "origins", "names", "everything"])
+def test_a_million_names_and_values(name: str) -> None:
+    """The same with a million records: flat from the middle to the end."""
+    found = attacked(name, 1_000_000)
+    assert_bounded(name, found)
+    assert found["end"] - found["half"] < 16 * MIB
+
+
+@pytest.mark.parametrize("name", ["strings", "numbers"])
+def test_two_hundred_fields_being_learned(name: str) -> None:
+    """The largest sketches there can be: every entry is cut before 900 kB."""
+    assert_bounded(name, attacked(name, 1_000))
+
+
+@pytest.mark.slow
+def test_all_groups_of_two_hundred_fields_in_many_open_panes() -> None:
+    found = attacked("groups", 4_000)
+    assert_bounded("groups", found)
+    assert (found["versions"], found["producers"]) == (MAX_VERSIONS, MAX_PRODUCERS)
+    assert found["open_panes"] > MAX_OPEN // 2
+
+
+def test_what_is_over_the_bound_on_names_is_counted() -> None:
+    """Nothing is lost: the names that are kept and ``*`` add up to all of them."""
+    from tests.hostile.attack import chunks
+    from tests.hostile.monitor import Monitor
+
+    monitor = Monitor(plan_of("everything"))
+    for chunk in chunks("everything", 2_000):
+        monitor.feed([value for value, _, _ in chunk], None, [key for _, key, _ in chunk], [h for _, _, h in chunk])
+    monitor.cut()
+    (pane,) = monitor.panes.values()
+    for names, n in ((pane.unlisted, 4_000), (pane.versions, 2_000), (pane.producers, 2_000)):
+        assert sum(names.values()) == n
+        assert len(names) == MAX_NAMES
+        assert names["*"] > n / 2
+
+
+def test_the_bound_grows_with_what_it_depends_on() -> None:
+    few, many = plan("a"), plan(*(f"f{i}" for i in range(100)), version="header:v")
+    assert needs(few, {TOPIC: 1}).total < needs(few, {TOPIC: 50}).total
+    assert needs(few, {TOPIC: 1}).taps < needs(many, {TOPIC: 1}).taps
+    assert needs(few, {TOPIC: 1}).judge < needs(many, {TOPIC: 1}).judge
+    assert needs(many, {TOPIC: 1}).judge < needs(plan("a", unlisted="watch", version="header:v"), {TOPIC: 1}).judge
