@@ -180,8 +180,8 @@ CATALOGUE: tuple[Figure, ...] = (
 
 
 class Report:
-    """Attributes: values: by figure name. details: by group, whatever its rounds want to keep. load_at_start: how many processes wanted
-    a core when the run began; on an idle machine it is below 0.3.
+    """Attributes: values: by figure name. details: by group, whatever its rounds want to keep. load_at_start: how many processes
+    wanted a core when the run began; on an idle machine it is below 0.3.
     """
 
     def __init__(self) -> None:
