@@ -1,7 +1,7 @@
 """``python -m tests.chaos``: seeded runs of faults against real workers on a real Apache Kafka, judged by an oracle.
 
-A seed that has its row in build/chaos/ is not run again; ``--again`` forgets the rows. The table is build/chaos.json, and
-for people build/chaos.md.
+A seed that has its row in build/chaos/ is not run again as long as the code is the same; ``--again`` forgets the rows. The
+table is build/chaos.json, and for people build/chaos.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def main() -> int:
     rows = []
     for seed in range(args.first, args.first + (1 if args.faults else args.seeds)):
         faults = args.faults.split(",") if args.faults else nemesis.schedule(seed)
-        kept = running.OUT / f"run-{seed if not args.faults else args.faults.replace(',', '-')[:80]}.json"
+        named = args.faults.replace(",", "-")[:80] if args.faults else str(seed)
+        kept = running.OUT / f"run-{named}-{running.code()}.json"
         if args.again or args.faults or not kept.exists():
             row = running.run(seed, faults, calm)
             kept.write_text(json.dumps(row, indent=1, default=str))

@@ -31,7 +31,7 @@ GRACE_S = 60.0
 
 def undisturbed() -> Observed:
     """Return what a run without faults wrote; it is kept for the code it was made with."""
-    kept = OUT / f"undisturbed-{_code()}.json"
+    kept = OUT / f"undisturbed-{code()}.json"
     if kept.exists():
         return Observed(**json.loads(kept.read_text()))
     OUT.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _quantile(values: list[float], q: float) -> float | None:
     return round(float(np.quantile(values, q)), 2) if values else None
 
 
-def _code() -> str:
+def code() -> str:
     """Return a digest of all code that decides what an undisturbed run writes, and in which form it is kept."""
     parts = [path for folder in ("stream", "detectors") for path in sorted((ROOT / folder).rglob("*.py"))]
     parts += [ROOT / "tests" / name for name in ("broker/traffic.py", "broker/trained.py")]
