@@ -142,7 +142,7 @@ def row(peer: Peer, runs: list[dict[str, Any]], reason: str) -> dict[str, Any]:
     return facts | {
         "us_per_event": round(us, 1),
         "events_per_cpu_second": round(1e6 / us),
-        "of_bare": round(statistics.median(one["bare_us"] / cost(one) for one in runs), 3),
+        "of_bare": round(statistics.median(one["bare_us"] / cost(one) for one in runs), 4),
         "records": runs[0]["records"],
         "versions": json.loads(environments.versions(interpreter, peer.packages)),
         "runs": runs,

@@ -56,8 +56,7 @@ STREAMGAUGE = Peer(
     1.0,
     "types, missing, min, max and 60 s histograms of 32 fields, all detectors, learned reference, incidents, alerts, ledger "
     "written and read back",
-    "nothing: every offset is in exactly one entry ([DESIGN.md](../DESIGN.md)); this one was run, by `make test-all` "
-    "and `make chaos`",
+    "nothing: every offset is in exactly one entry ([DESIGN.md](../DESIGN.md)); this was run: `make test-all`",
     ("faust-streaming", "aiokafka", "orjson", "msgspec", "numpy", "river"),
 )
 # What it counts is put down by partition and pane, so that the fewer records a pane has, the dearer each is.
@@ -165,7 +164,7 @@ PEERS = [
         "empty",
         0.1,
         "nothing: JSON decoded, acknowledged, offsets committed",
-        "offsets only; records fetched and not acknowledged come again",
+        "there is nothing to lose",
         ("faust-streaming", "aiokafka", "orjson"),
     ),
     Peer(
