@@ -28,22 +28,22 @@ TAIL = """\
   last one done; start-up and imports are not in it. Pathway shows no first record, so its engine's start is in it.
   The broker's CPU is in nobody's.
 * *of bare* is the bare loop's cost over the peer's: the bare loop ran before and after every run of every peer, and
-  the ratio is taken to the mean of the two. It holds where the machine was busy; microseconds are those of the
-  moment.
+  the ratio is taken to the mean of the two. Much of the noise of a busy machine cancels in it; microseconds are those
+  of the moment.
 * Peers that count had their counts compared with what was produced, window by window (*windows right*: of those that
   had come complete when the last record was read). Smallest and largest may differ in the last binary digit.
 * Everybody uses a way that its documentation shows, with the settings as they come. Where there is one by batch and
   one by record, both were run. The records have their partition as key, which spares Quix Streams a repartition topic
   that real keys would need. Bytewax and Pathway run without recovery and persistence, which makes them cheaper than
-  in production; Quix Streams, Faust and Streamgauge write what they need to start again.
-* Windows hold 6,000 records. Streamgauge has a second row with a quarter as many, because it was dearer there, probably
-  since what it counts is put down by partition and pane; the others were run at 6,000 only.
+  in production; Quix Streams and Streamgauge write what they need to start again, Faust commits offsets only.
+* Windows hold 6,000 records. Streamgauge has a second row with a quarter as many, because it was dearer there,
+  probably since what it counts is put down by partition and pane; the others were run at 6,000 only.
 * Rows are in the order of the ratio. The order by microseconds may differ where rows are close: look at the spread of
   the bare loop below before you call one of two the faster.
 * Streamgauge had learned its layout and reference from earlier records, so every detector is on. It counts two more
   fields (`request_id`, `note`), since nobody listed them.
-* Bytewax, Quix Streams and Pathway read with librdkafka (C), which costs less per record than aiokafka: a part of the
-  difference to the bare loop is the client.
+* Bytewax, Quix Streams and Pathway read with librdkafka (C), not with aiokafka as the bare loop does: a part of a
+  difference may be the client's.
 * *after kill -9* is from documentation, except for Streamgauge. Nobody was killed here.
 """
 
@@ -93,7 +93,7 @@ def where(report: dict[str, Any], measured: list[dict[str, Any]]) -> list[str]:
         f"* Load average before {before}; after {after}" + (": the machine did other things as well." if busy else ".")
     )
     lines.append(
-        f"* The bare loop itself took {spread[0]:.1f} to {spread[-1]:.1f} us in this run: rows as close as that are not told apart."
+        f"* The bare loop itself took {spread[0]:.1f} to {spread[-1]:.1f} us here: rows as close as that are not told apart."
     )
     lines.append(
         f"* {place['records']:,} records, 100 to a second of event time; slow peers read its first part only, as the table says. "
