@@ -77,7 +77,8 @@ class Section:
         bins: one per field; None while it is being learned, or when it has no useful bins (``text``).
         learned: the learner has spoken: no more sketches are wanted from the taps.
         versions: named model versions (at most 3), producers: named producers (at most 4).
-        partitions: partition count of the topic when the layout was adopted.
+        partitions: partition count of the topic when it was first watched. One beyond it was added later, and is read from its
+            beginning: nothing that was written to it is history.
     """
 
     stream: str
@@ -158,6 +159,7 @@ def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = 
         before: the layout in force. Sections of streams that the new plan defines in the same way are kept, without what
             another hash key has made meaningless.
     """
+    known = {old.topic: before.sections[old.name].partitions for old in before.plan.streams} if before else {}
     sections = {}
     for stream in plan.streams:
         old = before.sections.get(stream.name) if before else None
@@ -165,7 +167,7 @@ def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = 
             old = Section(stream.name, stream.fields, (None,) * len(stream.fields), False, (), (), 0)
         elif before.plan.hash_key_id != plan.hash_key_id:
             old = _without_hashes(old)
-        sections[stream.name] = old.replace(partitions=max(old.partitions, partitions.get(stream.topic, 0)))
+        sections[stream.name] = old.replace(partitions=known.get(stream.topic, partitions.get(stream.topic, 0)))
     return Layout(plan, sections)
 
 

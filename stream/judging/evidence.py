@@ -46,9 +46,9 @@ def of_stream(stream: StreamPlan, pane: ClosedPane, check: str) -> tuple[dict[st
     """Return (evidence, what to add to the sentence) for a finding about a whole stream."""
     evidence = of_pane(stream, pane)
     if check == "rejected":
-        reasons = sorted(pane.counts.rejected.items(), key=lambda item: -item[1])
+        reasons = sorted(pane.counts.rejected.items(), key=lambda item: (-item[1], item[0]))
         evidence["reasons"] = dict(reasons)
-        codes = [code for reason in pane.counts.references for code in pane.counts.references[reason]]
+        codes = [code for reason in sorted(pane.counts.references) for code in pane.counts.references[reason]]
         evidence["examples"] = [list(found) for code in codes[:8] if (found := coordinates(code))]
         return evidence, " (" + ", ".join(f"{reason} {count}" for reason, count in reasons[:4]) + ")"
     if check == "late":

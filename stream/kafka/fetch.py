@@ -9,14 +9,14 @@ be a gigabyte. A record beyond the bound is dropped here; nobody could do more w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Protocol
 
 from aiokafka.errors import CorruptRecordException
 
 from stream.batch import RecordBatch
-from stream.kafka.inflate import LIMIT, TooLargeError
+from stream.kafka.inflate import LIMIT, TooLargeError, unpacked
 from stream.reading.records import MAX_BYTES
 
 CHUNK = 1000
@@ -65,88 +65,97 @@ class Fetched(Protocol):
 
 
 def read(
-    fetched: Fetched, topic: str, partition: int, position: int, end: int, check_crcs: bool, budget: int
+    fetched: Fetched,
+    topic: str,
+    partition: int,
+    position: int,
+    end: int,
+    check_crcs: bool,
+    budget: int,
+    once_more: Callable[[int], bool] = lambda _: False,
 ) -> Iterator[RecordBatch]:
     """Cut a fetch into record batches of at most `CHUNK` records and `CHUNK_BYTES`.
 
-    Stops once ``budget`` bytes were unpacked, at the end of a Kafka batch; what is left stays in ``fetched``.
+    Stops once ``budget`` bytes were unpacked, at the end of a Kafka batch; what is left stays in ``fetched``. Stops also before
+    a damaged batch that shall be fetched once more; then nothing is left in ``fetched``, so that it is.
 
     Args:
         position: fetch position before; records below it (the head of a compressed batch) are not wanted.
         end: high watermark that came with the fetch.
         check_crcs: whether checksums are compared.
+        once_more: whether a damaged batch at this position shall be fetched again, since it may be whole at the broker.
     """
-    start, rows, size, spent = position, list[Record](), 0, 0
-    while fetched.has_next() and spent < budget:
-        batch = fetched.next_batch()
+    start, rows, spent, heavy = position, list[Record](), 0, 0
+    while fetched.has_next() and spent + heavy < budget:
+        batch, before = fetched.next_batch(), unpacked()
         found, reason = decode(batch, position, check_crcs)
-        for part, after, why, weight in _parts(found, position, max(position, batch.next_offset), reason):
-            spent += weight
-            if why:
-                if start < position:
-                    yield columns(topic, partition, start, position, end, rows, size)
-                yield RecordBatch(topic, partition, position, after, end, [], [], [], [], [], why, weight)
-                start, rows, size = after, [], 0
-            rows += part
-            size += 0 if why else weight
-            position = after
-            while len(rows) > CHUNK or (size > CHUNK_BYTES and len(rows) > 1):
-                n = CHUNK if size <= CHUNK_BYTES else _fitting(rows)
-                taken = weigh(rows[:n])
-                yield columns(topic, partition, start, rows[n].offset, end, rows[:n], taken)
-                start, rows, size = rows[n].offset, rows[n:], size - taken
-    if start < position:
-        yield columns(topic, partition, start, position, end, rows, size)
+        heavy += unpacked() - before
+        after = max(position, batch.next_offset)
+        if reason:
+            for part in _emit(topic, partition, start, position, end, rows):
+                yield part
+                spent += part.size
+            cost = LIMIT if reason == "too_large" else 0
+            yield RecordBatch(topic, partition, position, after, end, [], [], [], [], [], reason, cost)
+            start, rows, spent, heavy = after, [], spent + cost, 0
+        rows += found
+        position = after
+        while len(rows) > CHUNK or heavy > CHUNK_BYTES:
+            rest = rows[CHUNK:]
+            to = rest[0].offset if rest else position
+            for part in _emit(topic, partition, start, to, end, rows[:CHUNK]):
+                yield part
+                spent += part.size
+            start, rows, heavy = to, rest, heavy if len(rest) > CHUNK else 0
+    yield from _emit(topic, partition, start, position, end, rows)
 
 
-def _parts(found: list[Record], start: int, end: int, reason: str) -> Iterator[tuple[list[Record], int, str, int]]:
-    """Yield a Kafka batch in parts: records, end offset, why they cannot be read, bytes. A record too large is one alone."""
-    weight = LIMIT if reason == "too_large" else weigh(found)
-    if weight > MAX_BYTES:
-        rows: list[Record] = []
-        for row in found:
-            if not _is_too_large(row):
-                rows.append(row)
-                continue
-            if start < row.offset:
-                yield rows, row.offset, "", weigh(rows)
-            yield [], row.offset + 1, "too_large", weigh([row])
-            start, rows = row.offset + 1, []
-        if len(rows) < len(found):
-            found, weight = rows, weigh(rows)
-    if start < end:
-        yield found, end, reason, weight
+def _emit(topic: str, partition: int, start: int, after: int, end: int, rows: list[Record]) -> Iterator[RecordBatch]:
+    """Yield records as one batch, or as several where they are too heavy; a record too large is one alone, without content."""
+    if start == after:
+        return
+    whole, large = columns(topic, partition, start, after, end, rows)
+    if whole.size <= CHUNK_BYTES and not large:
+        yield whole
+        return
+    part: list[Record] = []
+    weight = 0
+    for row in rows:
+        cost = weigh(row)
+        if part and (weight + cost > CHUNK_BYTES or is_too_large(row)):
+            yield columns(topic, partition, start, row.offset, end, part)[0]
+            start, part, weight = row.offset, [], 0
+        if not is_too_large(row):
+            part.append(row)
+            weight += cost
+            continue
+        if start < row.offset:
+            yield columns(topic, partition, start, row.offset, end, [])[0]
+        start = row.offset + 1
+        yield RecordBatch(topic, partition, row.offset, start, end, [], [], [], [], [], "too_large", cost)
+    if start < after:
+        yield columns(topic, partition, start, after, end, part)[0]
 
 
-def _is_too_large(row: Record) -> bool:
-    return len(row.value or b"") > MAX_BYTES or len(row.key or b"") + _weigh_headers(row) > MAX_BYTES
+def is_too_large(row: Record) -> bool:
+    """Return whether nobody could do more with a record than reject it."""
+    size = len(row.value or b"")
+    return size > MAX_BYTES or weigh(row) - size > MAX_BYTES
 
 
-def _fitting(rows: list[Record]) -> int:
-    """Return how many of the first records fit into a batch; at least one."""
-    size = 0
-    for i, row in enumerate(rows[:CHUNK]):
-        size += weigh([row])
-        if size > CHUNK_BYTES:
-            return max(i, 1)
-    return CHUNK
+def weigh(row: Record) -> int:
+    """Return the bytes of memory that a record takes, about."""
+    return _RECORD_BYTES + len(row.key or b"") + len(row.value or b"") + _weigh_headers(row.headers)
 
 
-def weigh(rows: list[Record]) -> int:
-    """Return the bytes of memory that records take, about."""
-    size = _RECORD_BYTES * len(rows) + sum(map(len, filter(None, [row.value for row in rows])))
-    return size + sum(len(row.key or b"") + _weigh_headers(row) for row in rows if row.key or row.headers)
-
-
-def _weigh_headers(row: Record) -> int:
-    return sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in row.headers) if row.headers else 0
+def _weigh_headers(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    return sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in headers)
 
 
 def decode(batch: KafkaBatch, position: int, check_crcs: bool) -> tuple[list[Record], str]:
     """Return the records of a batch from ``position`` on, or no record and the reason why it cannot be read.
 
-    A batch that cannot be read is passed over and reported: it must not stop the partition, and reading it again would bring
-    the same bytes.
+    A batch that cannot be read is passed over and reported: it must not stop the partition.
     """
     try:
         if check_crcs and not batch.validate_crc():
@@ -162,21 +171,19 @@ def decode(batch: KafkaBatch, position: int, check_crcs: bool) -> tuple[list[Rec
         return [], "corrupt"
 
 
-def columns(topic: str, partition: int, start: int, after: int, end: int, rows: list[Record], size: int) -> RecordBatch:
-    """Return records as columns; a record without a timestamp (message format 0) has -1."""
-    return RecordBatch(
-        topic,
-        partition,
-        start,
-        after,
-        end,
-        [row.offset for row in rows],
-        [-1 if row.timestamp is None else row.timestamp for row in rows],
-        [row.key for row in rows],
-        [row.value for row in rows],
-        [tuple(row.headers) for row in rows],
-        size=size,
-    )
+def columns(
+    topic: str, partition: int, start: int, after: int, end: int, rows: list[Record]
+) -> tuple[RecordBatch, bool]:
+    """Return records as columns, and whether some may be too large; one without a timestamp (message format 0) has -1."""
+    keys, values = [row.key for row in rows], [row.value for row in rows]
+    headers = [tuple(row.headers) for row in rows]
+    sizes = list(map(len, filter(None, values)))
+    beside = sum(map(len, filter(None, keys))) + sum(map(_weigh_headers, filter(None, headers)))
+    large = max(sizes, default=0) > MAX_BYTES or beside > MAX_BYTES - _RECORD_BYTES
+    size = _RECORD_BYTES * len(rows) + sum(sizes) + beside
+    offsets = [row.offset for row in rows]
+    times = [-1 if row.timestamp is None else row.timestamp for row in rows]
+    return RecordBatch(topic, partition, start, after, end, offsets, times, keys, values, headers, size=size), large
 
 
 def interleave(parts: Iterable[Sequence[RecordBatch]]) -> Iterator[RecordBatch]:

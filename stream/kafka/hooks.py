@@ -52,12 +52,17 @@ class UnknownEngine(RuntimeError):  # noqa: N818 - the name says what was met
     """Faust or aiokafka is not as this program knows it; one line that names the package, its version and what is missing."""
 
 
+TRIES = 3
+"""How often a damaged batch is fetched before its offsets count as corrupt."""
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, handing out record batches. Everything here runs in that thread's own event loop."""
 
     consumer: Consumer
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        self._damaged: dict[TP, tuple[int, int]] = {}
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_max_bytes = TAKE_BYTES
@@ -129,11 +134,29 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         records, state = result._partition_records, result._assignment.state_value(tp)
         end = state.highwater if state.highwater is not None else state.position
         fetched = records._records
-        batches = list(read(fetched, tp.topic, tp.partition, state.position, end, records._check_crcs, budget))
+        batches = list(
+            read(
+                fetched,
+                tp.topic,
+                tp.partition,
+                state.position,
+                end,
+                records._check_crcs,
+                budget,
+                lambda position: self._once_more(tp, position),
+            )
+        )
         if batches:
             records.next_fetch_offset = batches[-1].next
             state.consumed_to(batches[-1].next)
         return batches, fetched.has_next()
+
+    def _once_more(self, tp: TP, position: int) -> bool:
+        """Whether a damaged batch is to be fetched again: it may have been damaged on its way, and the broker holds it whole."""
+        before, tries = self._damaged.get(tp, (position, 0))
+        tries = tries + 1 if before == position else 1
+        self._damaged[tp] = (position, tries)
+        return tries < TRIES
 
     @staticmethod
     def _discard(fetcher: Any, tp: TP) -> None:

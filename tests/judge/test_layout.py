@@ -25,7 +25,7 @@ def test_an_unchanged_stream_keeps_what_was_learned() -> None:
     section = layout_zero(dataclasses.replace(PLAN, pane_ms=1000), {"t": 3}, learned()).sections[STREAM.name]
     assert section.bins == (NUMBER, CATEGORY)
     assert section.learned
-    assert section.partitions == 3
+    assert section.partitions == 2, "the third one was added later"
 
 
 def test_under_another_hash_key_categories_are_learned_anew_and_numbers_stay() -> None:

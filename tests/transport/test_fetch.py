@@ -194,3 +194,37 @@ def test_partitions_take_turns() -> None:
 
     order = interleave([[batch(0, 0), batch(0, 1), batch(0, 2)], [batch(1, 0)], [batch(2, 0), batch(2, 1)]])
     assert [(found.partition, found.start) for found in order] == [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (0, 2)]
+
+
+def damaged(batch: bytearray, byte: int, bit: int = 4) -> bytearray:
+    """Return a batch with one bit flipped."""
+    copy = bytearray(batch)
+    copy[byte] ^= 1 << bit
+    return copy
+
+
+def test_a_damaged_batch_is_fetched_again_before_it_counts_as_corrupt() -> None:
+    """What was damaged on its way is whole at the broker. Nothing is left, so that the next fetch begins at the batch."""
+    whole, next_one = kafka_batch(5, numbers(5, 5)), kafka_batch(10, numbers(10, 5))
+    fetched = MemoryRecords(bytes(kafka_batch(0, numbers(0, 5)) + damaged(whole, -1) + next_one))
+    asked: list[int] = []
+
+    def once_more(position: int) -> bool:
+        asked.append(position)
+        return True
+
+    found = list(read(fetched, "t", 0, 0, 99, True, 9 * LIMIT, once_more))
+    assert_tiles(found, 0, 5)
+    assert [batch.unreadable for batch in found] == [""]
+    assert asked == [5]
+    assert not fetched.has_next()
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("byte", range(23, 27))
+def test_the_length_of_a_damaged_batch_is_believed_within_the_log_only(byte: int, bit: int) -> None:
+    """Its last offset is among what the checksum covers; at least one offset is passed over, or it would never end."""
+    batch = damaged(kafka_batch(0, numbers(0, 5)), byte, bit)
+    found = list(read(MemoryRecords(bytes(batch)), "t", 0, 0, 5, True, 9 * LIMIT))
+    assert [batch.unreadable for batch in found] == ["corrupt"]
+    assert 1 <= found[-1].next <= 5
