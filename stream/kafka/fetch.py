@@ -91,6 +91,14 @@ def read(
         found, reason = decode(batch, position, check_crcs)
         heavy += unpacked() - before
         after = max(position, batch.next_offset)
+        if reason == "corrupt":
+            if once_more(position):
+                while fetched.has_next():
+                    fetched.next_batch()
+                break
+            after = max(
+                position + 1, min(after, end)
+            )  # where it ends is damaged, too, perhaps: believed within the log only
         if reason:
             for part in _emit(topic, partition, start, position, end, rows):
                 yield part

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from types import ModuleType
@@ -21,9 +22,8 @@ LIMIT = 64 * 2**20
 MOST_HEADERS = 500_000
 """In one batch."""
 
-_SMALL = (
-    4 * 2**20
-)  # cannot hold enough headers to matter, and most batches are smaller: to count them costs some 5 us per record
+_SMALL = 4 * 2**20  # too small for headers that matter, as most batches are: to count them costs some 5 us per record
+_here = threading.local()
 _XERIAL = b"\x82SNAPPY\x00"
 _NO_ROOM = "failed to write whole buffer"
 
@@ -165,7 +165,17 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _both(unpack: Callable[[bytes], bytes], check: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    return lambda payload: check(unpack(payload))
+    def run(payload: bytes) -> bytes:
+        data = check(unpack(payload))
+        _here.unpacked = unpacked() + len(data)
+        return data
+
+    return run
+
+
+def unpacked() -> int:
+    """Return how many bytes were unpacked in this thread so far: what a batch was on the wire says nothing of its size."""
+    return getattr(_here, "unpacked", 0)
 
 
 def record_modules() -> list[ModuleType]:
