@@ -159,8 +159,7 @@ class Tapping:
 
     def _put_aside(self, lane: Lane, batch: RecordBatch) -> None:
         """Keep a batch if there is room. A dropped one is fetched again, since the next does not continue what was counted."""
-        room = max(PARKED_BYTES // max(len(self.lanes), 1), LEAST_PARKED)
-        if sum(item.size for item in (*lane.parked, batch) if not item.unreadable) <= room:
+        if has_room(lane.parked, batch, len(self.lanes)):
             lane.parked.append(batch)
 
     async def _unpark(self, key: Key, lane: Lane) -> None:
@@ -318,6 +317,12 @@ class Tapping:
 
     def _must_wait(self, key: Key, lane: Lane) -> bool:
         return must_wait(self._layout(), self._ledger.fold, key, lane.first)
+
+
+def has_room(parked: list[RecordBatch], batch: RecordBatch, partitions: int) -> bool:
+    """Return whether one of so many partitions may put one more batch aside; one that cannot be read takes no memory."""
+    room = max(PARKED_BYTES // max(partitions, 1), LEAST_PARKED)
+    return sum(item.size for item in (*parked, batch) if not item.unreadable) <= room
 
 
 def rhythm(partitions: int) -> float:

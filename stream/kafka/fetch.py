@@ -96,9 +96,7 @@ def read(
                 while fetched.has_next():
                     fetched.next_batch()
                 break
-            after = max(
-                position + 1, min(after, end)
-            )  # where it ends is damaged, too, perhaps: believed within the log only
+            after = max(position + 1, min(after, end))  # its length may be damaged too: believed within the log only
         if reason:
             for part in _emit(topic, partition, start, position, end, rows):
                 yield part

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from stream.batch import RecordBatch
 from stream.counts import MAX_NAMES
 from stream.judging.news import MAX_KNOWN
 from stream.kafka.fetch import CHUNK_BYTES
 from stream.layout import MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS
 from stream.memory import MIB, needs, reading
 from stream.panes import MAX_OPEN
+from stream.tapping import has_room
 from tests.hostile.attack import plan_of
 from tests.hostile.monitor import TOPIC, plan
 
@@ -101,3 +103,14 @@ def test_the_bound_grows_with_what_it_depends_on() -> None:
     assert needs(few, {TOPIC: 1}).taps < needs(many, {TOPIC: 1}).taps
     assert needs(few, {TOPIC: 1}).judge < needs(many, {TOPIC: 1}).judge
     assert needs(many, {TOPIC: 1}).judge < needs(plan("a", unlisted="watch", version="header:v"), {TOPIC: 1}).judge
+
+
+@pytest.mark.parametrize(("partitions", "kept"), [(1, 32), (4, 8), (16, 2), (200, 2)])
+def test_what_is_put_aside_is_bounded_in_bytes(partitions: int, kept: int) -> None:
+    """While a partition waits for slower ones: 64 MiB for all of them, or 4 MiB each."""
+    batch = RecordBatch(TOPIC, 0, 0, 1, 1, [0], [0], [None], [b""], [()], size=CHUNK_BYTES)
+    bomb = RecordBatch(TOPIC, 0, 0, 1, 1, [], [], [], [], [], "too_large", size=64 * MIB)
+    parked = [bomb, *[batch] * (kept - 1)]
+    assert has_room(parked, batch, partitions)
+    assert has_room([*parked, batch], bomb, partitions)
+    assert not has_room([*parked, batch], batch, partitions)
