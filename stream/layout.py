@@ -159,7 +159,10 @@ def layout_zero(plan: Plan, partitions: dict[str, int], before: Layout | None = 
         before: the layout in force. Sections of streams that the new plan defines in the same way are kept, without what
             another hash key has made meaningless.
     """
-    known = {old.topic: before.sections[old.name].partitions for old in before.plan.streams} if before else {}
+    known: dict[str, int] = {}
+    for stream in before.plan.streams if before else ():
+        if before and stream.name in before.sections:
+            known[stream.topic] = before.sections[stream.name].partitions
     sections = {}
     for stream in plan.streams:
         old = before.sections.get(stream.name) if before else None
