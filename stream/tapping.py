@@ -281,7 +281,7 @@ class Tapping:
         await self._ledger.reach_end()
         position = self._ledger.fold.positions.get(key)
         begin, end = await self.input.begin_end(key)
-        first = begin if self._from_earliest else end
+        first = begin if self._from_earliest or self._added(key) else end
         todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
         if todo.action == "reopen":
             log.warning("%s/%d: the topic seems to be another one; asking again", *key)
@@ -302,6 +302,11 @@ class Tapping:
         if await self.input.seek(key, tap.cursor.next) and self.lanes.get(key) is lane:
             lane.tap = tap
             lane.sent_ms = 0
+
+    def _added(self, key: Key) -> bool:
+        """Whether a partition came after its topic was first watched: what it holds is no history, whenever it is noticed."""
+        layout = self._layout()
+        return any(key[1] >= layout.sections[plan.name].partitions for plan in layout.plan.of_topic(key[0]))
 
     async def _anchored(self, key: Key, position: Position | None, begin: int, end: int) -> Anchor | None:
         """Return the record that now stands where the last covered one stood."""
