@@ -52,8 +52,10 @@ class UnknownEngine(RuntimeError):  # noqa: N818 - the name says what was met
     """Faust or aiokafka is not as this program knows it; one line that names the package, its version and what is missing."""
 
 
-TRIES = 3
-"""How often a damaged batch is fetched before its offsets count as corrupt."""
+PATIENCE_S = 15.0
+"""How long a damaged batch is fetched again before its offsets count as corrupt: a bad line may damage many attempts."""
+
+PAUSE_S = 0.5
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -62,7 +64,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     consumer: Consumer
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        self._damaged: dict[TP, tuple[int, int]] = {}
+        self._damaged: dict[TP, tuple[int, float, float]] = {}  # position, since when, next attempt
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_max_bytes = TAKE_BYTES
@@ -118,6 +120,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             elif left <= 0:
                 continue
             elif result.check_assignment(tp):
+                if self._rests(tp, result._assignment.state_value(tp).position):
+                    continue
                 part, more = self._read(result, tp, turn)
                 left -= sum(batch.size for batch in part)
                 if part:
@@ -153,10 +157,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _once_more(self, tp: TP, position: int) -> bool:
         """Whether a damaged batch is to be fetched again: it may have been damaged on its way, and the broker holds it whole."""
-        before, tries = self._damaged.get(tp, (position, 0))
-        tries = tries + 1 if before == position else 1
-        self._damaged[tp] = (position, tries)
-        return tries < TRIES
+        now = monotonic()
+        before, since, _ = self._damaged.get(tp, (position, now, now))
+        since = since if before == position else now
+        self._damaged[tp] = (position, since, now + PAUSE_S)
+        return now - since < PATIENCE_S
+
+    def _rests(self, tp: TP, position: int) -> bool:
+        """Whether the next attempt at a damaged batch is not due yet."""
+        damaged = self._damaged.get(tp)
+        return damaged is not None and damaged[0] == position and monotonic() < damaged[2]
 
     @staticmethod
     def _discard(fetcher: Any, tp: TP) -> None:

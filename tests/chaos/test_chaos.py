@@ -19,9 +19,6 @@ def calm() -> Observed:
     return running.undisturbed()
 
 
-BROKEN = pytest.mark.xfail(strict=True, reason="a batch damaged on its way is counted as corrupt and not fetched again")
-
-
 @pytest.mark.slow
 @pytest.mark.kafka
 @pytest.mark.timeout(420)
@@ -31,7 +28,7 @@ BROKEN = pytest.mark.xfail(strict=True, reason="a batch damaged on its way is co
         ("zombie_judge", "broker_kill"),
         ("cut", "refuse_alerts"),
         ("retention", "recreate"),
-        pytest.param(("flip",), marks=BROKEN),
+        ("flip",),
     ],
     ids="-".join,
 )
