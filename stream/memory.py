@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stream.judging.learning import MAX_LESSON
-from stream.kafka.fetch import CHUNK_BYTES
+from stream.kafka.fetch import CHUNK_BYTES, MOST_RECORDS
 from stream.kafka.hooks import FETCHED_BYTES, LEAST_FETCH, TAKE_BYTES
 from stream.kafka.inflate import LIMIT
 from stream.kafka.transport import QUEUE
@@ -31,6 +31,7 @@ BATCH = MIB
 """The largest Kafka batch on the wire: ``max.message.bytes`` of a topic, as brokers have it by default."""
 
 _RESPONSE = 3  # an answer of a broker, while it is taken apart, is there so many times
+_RECORD = 400  # a record of a Kafka batch that is being read, beside its content
 _OBJECTS = 26  # JSON as Python objects, times its bytes
 _COLUMNS = 8 * MIB  # of one chunk
 _SHAPES = 32 * MIB  # 64 compiled decoders of a thousand keys
@@ -85,10 +86,15 @@ def needs(plan: Plan, partitions: Mapping[str, int]) -> Memory:
 def reading(topics: int, partitions: int) -> int:
     """Return bytes of what is fetched, unpacked, queued, put aside, and the one chunk that is being counted."""
     fetched = max(FETCHED_BYTES, partitions * max(LEAST_FETCH, BATCH)) + _RESPONSE * TAKE_BYTES
-    unpacked = TAKE_BYTES + 2 * LIMIT
+    unpacked = TAKE_BYTES + one_batch()
     queued = topics * (QUEUE + 1) * CHUNK_BYTES
     parked = max(PARKED_BYTES, partitions * LEAST_PARKED)
     return fetched + unpacked + queued + parked + CHUNK_BYTES * _OBJECTS + _COLUMNS + _SHAPES
+
+
+def one_batch() -> int:
+    """Return bytes of reading one Kafka batch: twice what it unpacks to (while copied, and then as values), and its records."""
+    return 2 * LIMIT + MOST_RECORDS * _RECORD
 
 
 def _fields(stream: StreamPlan) -> int:

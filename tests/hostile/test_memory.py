@@ -15,20 +15,20 @@ from stream.counts import MAX_NAMES
 from stream.judging.news import MAX_KNOWN
 from stream.kafka.fetch import CHUNK_BYTES
 from stream.layout import MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS
-from stream.memory import MIB, needs, reading
+from stream.memory import MIB, needs, one_batch, reading
 from stream.panes import MAX_OPEN
 from stream.tapping import has_room
 from tests.hostile.attack import plan_of
 from tests.hostile.monitor import TOPIC, plan
 
+ROOT = Path(__file__).parents[2]
 ENTRY_LIMIT = 900_000
 
 
 def attacked(name: str, records: int) -> dict[str, Any]:
     """Run an attack in a process of its own; return what the monitor held."""
     command = [sys.executable, "-m", "tests.hostile.attack", name, str(records)]
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     found: dict[str, Any] = json.loads(ended.stdout)
     print(name, found)
     return found
@@ -103,6 +103,42 @@ def test_the_bound_grows_with_what_it_depends_on() -> None:
     assert needs(few, {TOPIC: 1}).taps < needs(many, {TOPIC: 1}).taps
     assert needs(few, {TOPIC: 1}).judge < needs(many, {TOPIC: 1}).judge
     assert needs(many, {TOPIC: 1}).judge < needs(plan("a", unlisted="watch", version="header:v"), {TOPIC: 1}).judge
+
+
+BATCH = """
+import sys
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from stream.kafka.fetch import read
+from stream.kafka.inflate import Limit
+from tests.hostile.attack import resident
+
+if sys.argv[1] == "write":
+    builder = DefaultRecordBatchBuilder(2, 4, 0, -1, -1, -1, 1 << 30)
+    records, size = int(sys.argv[3]), int(sys.argv[4])
+    for delta in range(records):
+        builder.append(delta, 1000, None, bytes(size), [])
+    open(sys.argv[2], "wb").write(builder.build())
+else:
+    Limit().install()
+    fetched = MemoryRecords(open(sys.argv[2], "rb").read())
+    before = resident()
+    found = list(read(fetched, "t", 0, 0, 500_000, True, 1))
+    fetched_to = int(sys.argv[3])
+    assert found[-1].next == fetched_to, "everything was read"
+    print(resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize(("records", "size"), [(1, 60 * MIB), (60_000, 1_000), (499_000, 115), (499_000, 0)])
+def test_reading_one_kafka_batch_takes_no_more_than_is_stated(tmp_path: Path, records: int, size: int) -> None:
+    """Just within every limit: one giant, or half a million records in a batch of less than a megabyte."""
+    file = str(tmp_path / "batch")
+    for command in (["write", file, str(records), str(size)], ["read", file, str(records)]):
+        full = [sys.executable, "-c", BATCH, *command]
+        ended = subprocess.run(full, capture_output=True, text=True, check=True, cwd=ROOT)
+    print(f"{int(ended.stdout) / MIB:.0f} MiB of {one_batch() / MIB:.0f}")
+    assert int(ended.stdout) < one_batch()
 
 
 @pytest.mark.parametrize(("partitions", "kept"), [(1, 32), (4, 8), (16, 2), (200, 2)])
