@@ -83,20 +83,31 @@ def registry_of(learned: Learned, panes: int) -> Registry:
 
 
 async def _measure(registry: Registry, pages: int, scrapes: int) -> tuple[dict[str, float], Any]:
-    rendered = []
+    rendered, cpu = [], []
     for _ in range(pages):
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.process_time()
         page = b"".join([piece async for piece in registry.render()])
         rendered.append(1000 * (time.perf_counter() - begun))
+        cpu.append(1000 * (time.process_time() - begun_cpu))
     series = sum(not line.startswith(b"#") for line in page.splitlines())
     gaps, took = await _scraped(registry, scrapes)
+    quiet = asyncio.create_task(_lateness())
+    await asyncio.sleep(1)
+    quiet.cancel()
     figures = {
         "metrics_page": statistics.median(rendered[1:]),
         "metrics_first_page": rendered[0],
         "metrics_loop_gap": max(gaps),
         "metrics_scrape": statistics.median(took),
     }
-    return figures, {"series": series, "page_bytes": len(page), "gaps_ms": gaps}
+    details = {
+        "series": series,
+        "page_bytes": len(page),
+        "page_cpu_ms": statistics.median(cpu[1:]),
+        "gaps_ms": gaps,
+        "gap_ms_of_an_idle_loop": 1000 * await quiet,  # what the machine itself does to a loop
+    }
+    return figures, details
 
 
 async def _scraped(registry: Registry, scrapes: int) -> tuple[list[float], list[float]]:
