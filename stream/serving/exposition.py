@@ -21,12 +21,13 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from stream.serving.metrics import CATALOGUE, EXPORTED, EXPOSITION, LIMIT, SUPPRESSED, Metric, Sample
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINES = 2_000
+SAMPLES = 500
 PAUSE = None
 """Yielded by a callback between samples: what it reads may change here."""
 MAX_LABEL_BYTES = 128
@@ -67,7 +68,7 @@ class Registry:
         """Have a callback yield samples at every scrape.
 
         Between two of its `PAUSE` a callback runs without interruption, so it sees one consistent state, and the loop is held
-        so long: 2,000 samples take about 2 ms.
+        so long: 2,000 samples take about 1 ms. They are put on the page in smaller pieces.
         """
         self._callbacks.append(callback)
 
@@ -101,13 +102,11 @@ class Registry:
         """Return all series by metric: what is stored, then what the callbacks yield."""
         page = {name: dict(series) for name, series in self._stored.items()}
         for callback in self._callbacks:
-            for sample in callback():
-                if sample is PAUSE:
+            for samples in _portions(callback()):
+                for start in range(0, len(samples) or 1, SAMPLES):
+                    for metric, labels, value in samples[start : start + SAMPLES]:
+                        page.setdefault(metric.name, {})[self._prefix(metric, labels)] = value
                     await asyncio.sleep(0)
-                    continue
-                metric, labels, value = sample
-                page.setdefault(metric.name, {})[self._prefix(metric, labels)] = value
-            await asyncio.sleep(0)
         return page
 
     def _bound(self, page: dict[str, dict[str, float]]) -> None:
@@ -154,6 +153,18 @@ def clean(value: str) -> str:
     shown = "".join(c if c.isprintable() else "?" for c in value)
     cut = shown.encode()[: MAX_LABEL_BYTES - 9].decode("utf-8", "ignore")
     return f"{cut}~{hashlib.blake2b(raw, digest_size=4).hexdigest()}"
+
+
+def _portions(samples: Iterable[Sample | None]) -> Iterator[list[Sample]]:
+    """Yield what a callback yields between two pauses, read in one go."""
+    portion: list[Sample] = []
+    for sample in samples:
+        if sample is PAUSE:
+            yield portion
+            portion = []
+        else:
+            portion.append(sample)
+    yield portion
 
 
 def _series(metric: Metric, labels: tuple[str, ...]) -> str:
