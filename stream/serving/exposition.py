@@ -3,7 +3,7 @@
 The handlers of prometheus_client render the whole page in one go: 50,000 series stop a Kafka consumer for more than a
 second, and doing it in a thread does not help, because the interpreter lock is held all the same. Here the text before
 the value (name, escaped labels) is built once per series and kept; a scrape only reads values and formats numbers, in
-pieces of 2,000 lines with a pause between. The interface is that of a store:
+pieces of 1,000 lines with a pause between. The interface is that of a store:
 
     registry = Registry()
     registry.inc(metrics.ALERT_EVENTS, ("drift", "ticket", "firing"))       # events: counted where they happen
@@ -26,7 +26,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from stream.serving.metrics import CATALOGUE, EXPORTED, EXPOSITION, LIMIT, SUPPRESSED, Metric, Sample
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LINES = 2_000
+LINES = 1_000
+"""A page is written in pieces of so many lines, 1 ms each. A timer that falls due meanwhile may wait for three of them."""
 SAMPLES = 500
 PAUSE = None
 """Yielded by a callback between samples: what it reads may change here."""
