@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from stream.codec import pack, unpack
 from stream.ledger import Fold
-from stream.publishing import Message, Send, latest_checkpoint, latest_positions
+from stream.publishing import Message, Send, latest_checkpoint, latest_positions, newest_fold
 from tests.model.tap import STREAM
 from tests.model.world import PANE, World
 
@@ -16,29 +16,47 @@ MAX_LAYOUTS = 2
 
 
 class ToyJudge:
-    """Pure fold of the ledger, as `stream.judge` is one."""
+    """Pure fold of the ledger, as `stream.judge` is one. All it says tells where it crossed the newest gap (``crossed``)."""
 
     def __init__(self, fold: Fold) -> None:
         self.fold = fold
         self.panes: dict[int, int] = {}
         self.watermark = 0
         self.layouts: list[str] = []
+        self.judged: int | None = None
+        self.crossed = -1
+
+    def lose(self, fold: Fold) -> None:
+        """The ledger between this state and a fold is gone (`stream.judge.Judge.lose`)."""
+        self.judged, self.fold = self.fold.offset, fold
 
     def apply(self, offset: int, header: dict[str, Any], body: Any) -> list[Message]:
         before = self.fold.time_ms
         if not self.fold.apply(offset, header):
             return []
         messages: list[Message] = []
+        note = header.get("note")
+        if note == "judge_gap" and (self.judged is not None or header["fold"] is not None):
+            messages.append(_message(offset, "alerts", f"blind/{offset}", f"since {self.judged}"))
+            self.panes, self.judged, self.crossed = {}, None, offset
+            self._adopt(self.fold.in_force["layout"])
+        if self.judged is not None:
+            return []
         if header["kind"] == "tick" and before // BEAT_MS != self.fold.time_ms // BEAT_MS:
             beat = self.fold.time_ms // BEAT_MS
-            messages.append(_message(offset, "alerts", f"beat/{beat}", f"{self.fold.time_ms} ms"))
-        if header["kind"] == "note":
-            self.layouts = [*(name for name in self.layouts if name != header["new"]), header["new"]][-MAX_LAYOUTS:]
+            messages.append(
+                _message(offset, "alerts", f"beat/{beat}/{offset}", f"{self.fold.time_ms} ms, {self.crossed}")
+            )
+        if note == "adopt":
+            self._adopt(header["new"])
         if header["kind"] == "entry":
             for pane, count in body["panes"].items():
                 self.panes[pane] = self.panes.get(pane, 0) + count
             messages += self._close(offset)
         return messages
+
+    def _adopt(self, name: str) -> None:
+        self.layouts = [*(known for known in self.layouts if known != name), name][-MAX_LAYOUTS:]
 
     def _close(self, offset: int) -> list[Message]:
         frontiers = [position.frontier.get(STREAM, (None, None))[0] for position in self.fold.positions.values()]
@@ -47,17 +65,21 @@ class ToyJudge:
         for pane in sorted(pane for pane in self.panes if (pane + 1) * PANE <= self.watermark):
             count = self.panes.pop(pane)
             messages.append(_message(offset, "panes", f"pane/{pane}/{offset}", str(count)))
-            messages.append(_message(offset, "alerts", f"alert/{pane}/{offset}", f"{count} records"))
+            messages.append(_message(offset, "alerts", f"alert/{pane}/{offset}", f"{count} records, {self.crossed}"))
         return messages
 
     def state(self) -> bytes:
-        return json.dumps([self.fold.snapshot(), sorted(self.panes.items()), self.watermark, self.layouts]).encode()
+        panes = sorted(self.panes.items())
+        tree = {"fold": self.fold.snapshot(), "panes": panes, "watermark": self.watermark, "layouts": self.layouts}
+        tree["crossed"] = self.crossed
+        return pack({"kind": "judge"}, tree)
 
     @staticmethod
     def restore(data: bytes, fold: type[Fold]) -> ToyJudge:
-        snapshot, panes, watermark, layouts = json.loads(data)
-        judge = ToyJudge(fold.restore(snapshot))
-        judge.panes, judge.watermark, judge.layouts = dict(panes), watermark, layouts
+        tree = unpack(data)[1]
+        judge = ToyJudge(fold.restore(tree["fold"]))
+        judge.panes, judge.watermark, judge.layouts = dict(tree["panes"]), tree["watermark"], tree["layouts"]
+        judge.crossed = tree["crossed"]
         return judge
 
 
@@ -87,14 +109,25 @@ class JudgeHost:
         self.world, self.name = world, world.name("host")
         self.clock = clock
         self.frozen = False
+        self.stored_at: int | None = None
         view, fold = world.state(), world.protocol.fold
         checkpoint, positions = latest_checkpoint(view), latest_positions(view)
         assert checkpoint is not None or not world.checkpointed, "no complete checkpoint is left"
-        self.tail = fold.restore(positions.fold) if positions else fold()
+        stored = newest_fold(view)
+        self.tail = fold.restore(stored) if stored else fold()
+        line = self.tail.offset
+        self.tail.cut(world.ledger_begin)
         self.ticker = world.protocol.ticker(self.name, self.tail, self.monotonic)
         self.read_tail()
-        assert checkpoint is not None or world.ledger_begin == 0, "the ledger does not reach back"
+        if self.tail.lost:
+            world.ledger.send([world.gap(self.tail, line, 0, True)])
+            self.read_tail()
         self.judge = ToyJudge.restore(checkpoint.data, fold) if checkpoint else ToyJudge(fold())
+        self.crossing = world.ledger_begin > self.judge.fold.offset
+        if self.crossing:
+            known = fold.restore(stored or self.tail.snapshot())
+            known.cut(world.ledger_begin)
+            self.judge.lose(known)
         for name in self.judge.layouts:
             assert world.has_blob(name), f"{name} is in a checkpoint and not stored"
         self.host = world.protocol.host(checkpoint, positions)
@@ -113,8 +146,12 @@ class JudgeHost:
     def read_tail(self) -> None:
         for offset in range(self.tail.offset, len(self.world.ledger.records)):
             header = self.world.ledger.records[offset][0]
-            if self.tail.apply(offset, header) and header["kind"] == "tick":
+            if not self.tail.apply(offset, header):
+                continue
+            if header["kind"] == "tick":
                 self.ticker.read(header, self.monotonic)
+            elif header.get("note") == "judge_gap":
+                self.ticker.moved(self.tail.tick, self.monotonic)
 
     def make_tick(self) -> None:
         self.tick = self.ticker.write(self.monotonic, self.world.now)
@@ -126,22 +163,43 @@ class JudgeHost:
         self.say(f"sends tick {self.tick['n']} of {self.tick['elapsed']} ms: {fate}")
         self.tick = None
 
-    def fold(self, count: int) -> None:
-        """Fold some ledger records and begin to publish what they caused."""
+    def fold(self, count: int, fate: str = "delivered") -> None:
+        """Fold some ledger records and begin to publish what they caused; a gap is crossed first, in several steps."""
+        if self.crossing and self.judge.judged is None:
+            self._store_crossing()
+            return
         messages: list[Message] = []
         first = self.judge.fold.offset
         for offset in range(first, min(first + count, len(self.world.ledger.records))):
             header, body = self.world.ledger.records[offset]
+            judged = self.judge.judged
             messages += self.judge.apply(offset, header, body)
-            if header["kind"] == "note" and self.judge.layouts[-1] == header["new"]:
+            if header.get("note") == "adopt" and self.judge.layouts and self.judge.layouts[-1] == header["new"]:
                 assert self.world.has_blob(header["new"]), f"{header['new']} came into force and is not stored"
+            if judged is not None and self.judge.judged is None:
+                known = self.world.crossings.setdefault(offset, judged)
+                assert known == judged, f"two hosts cross the gap at {offset}, from {known} and from {judged}"
+                break
         upto = self.judge.fold.offset
         self.say(f"folds [{first}, {upto})")
         self.lanes["publish"].run(self.host.publish(upto, messages))
+        if self.judge.judged is not None and upto == len(self.world.ledger.records):
+            note = self.world.gap(self.tail, self.tail.offset, self.judge.judged, self.judge.fold.lost)
+            self.say(f"says where judging goes on: {fate}")
+            self.world.ledger.send([note], fate)
+
+    def _store_crossing(self) -> None:
+        """Nothing follows from a crossed gap before it is in a checkpoint."""
+        if self.stored_at is not None and self.lanes["store"].step is None:
+            self.crossing = False
+        elif self.stored_at is None and self.may_checkpoint:
+            self.stored_at = self.judge.fold.offset
+            self.checkpoint()
 
     @property
     def may_checkpoint(self) -> bool:
-        return self.lanes["store"].step is None and self.judge.fold.offset <= self.host.published
+        idle = self.lanes["store"].step is None and self.judge.judged is None
+        return idle and self.judge.fold.offset <= self.host.published
 
     def checkpoint(self) -> None:
         """Begin a checkpoint. They are minutes apart: what the network held back of an earlier one has arrived."""
@@ -166,6 +224,9 @@ class JudgeHost:
             self.lanes[lane].acknowledged()
 
     def store_positions(self, fate: str) -> None:
+        """Store how far the tail and the publication have come; not while a gap is being crossed."""
+        if self.crossing and self.world.protocol.patient:
+            return
         step = self.host.positions(self.tail)
         self.say(f"stores positions at {self.tail.offset}, published {self.host.published}: {fate}")
         self.world.topics["state"].send(step.messages, fate)

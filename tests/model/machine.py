@@ -14,6 +14,7 @@ from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from stream.ledger import Key
+from stream.publishing import newest_fold
 from tests.model import promises
 from tests.model.judge import JudgeHost
 from tests.model.tap import Tap, Worker
@@ -72,11 +73,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.world.produce(self._key(pick), steps)
 
     @rule(
-        what=st.sampled_from(["retention", "recreated", "partition added", "offsets reset", "a week passes"]),
+        what=st.sampled_from(
+            ["retention", "recreated", "partition added", "offsets reset", "moved", "a week passes", "ledger cut"]
+        ),
         pick=picks,
         count=st.integers(0, 12),
+        fate=fates,
     )
-    def topics_change(self, what: str, pick: int, count: int) -> None:
+    def topics_change(self, what: str, pick: int, count: int, fate: str) -> None:
         key = self._key(pick)
         if what == "retention":
             self.world.retain(key, 1 + count // 3)
@@ -84,8 +88,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.recreate(key, count)
         elif what == "offsets reset":
             self.world.reset_offsets(key, count)
+        elif what == "moved":
+            self.world.move(key, count, fate)
         elif what == "a week passes":
             self._week(pick)
+        elif what == "ledger cut":
+            self._cut(count // 3, ("nobody", "the workers", "all but the judge")[pick % 3])
         elif len(self.world.inputs) < MAX_PARTITIONS:
             key = ("t", len(self.world.inputs))
             self.world.inputs[key] = Input()
@@ -100,7 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         world = self.world
         world.workers, world.hosts = self._awake(), self._hosts()
-        if not world.hosts:
+        if not world.hosts or any(host.crossing for host in world.hosts) or any(w.fold.lost for w in world.workers):
             return
         for log in (world.ledger, *world.topics.values()):
             while log.limbo:
@@ -116,6 +124,26 @@ class LedgerMachine(RuleBasedStateMachine):
             judge.checkpoint()
             judge.step("store", "delivered")
             world.retain_ledger()
+
+    def _cut(self, keep: int, alive: str) -> None:
+        """The ledger is cut. The monitor was down for longer than it is kept; or its host; or only its judge could not go on.
+
+        In the last case the host has gone on storing positions.
+        """
+        for worker in self._awake() if alive != "nobody" else []:
+            worker.read_ledger()
+        for host in self._hosts()[:1] if alive == "all but the judge" else []:
+            host.read_tail()
+            host.store_positions("delivered")
+        stored = newest_fold(self.world.state())
+        if stored is None or "layout" not in stored["in_force"]:
+            return  # a host of the judge takes over only under a layout
+        self.world.cut_ledger(keep)
+        self.world.hosts.append(JudgeHost(self.world, clock=0))
+        if len(self.world.workers) < MAX_WORKERS:
+            self.world.workers.append(Worker(self.world))
+        for key in self.world.inputs:
+            choose(self.world.workers, keep).assign(key)
 
     # The taps.
 
@@ -254,10 +282,23 @@ class LedgerMachine(RuleBasedStateMachine):
         host = choose(self._hosts(), pick)
         lane = host.lanes["publish"]
         if lane.step is None:
-            host.fold(count)
+            host.fold(count, fate)
         for _ in range(sends):
             if lane.step is not None:
                 host.step("publish", fate)
+
+    @precondition(lambda self: any(host.crossing for host in self._hosts()))
+    @rule(pick=picks, steps=st.integers(1, 3), store=st.booleans(), rival=st.booleans())
+    def cross(self, pick: int, steps: int, store: bool, rival: bool) -> None:
+        """A host gets some way across a gap; another one may take over at that very moment and cross it, too."""
+        hosts = [choose([host for host in self._hosts() if host.crossing], pick)]
+        _go_on(hosts[0], steps)
+        if store:
+            hosts[0].store_positions("delivered")
+        if rival and len(self.world.hosts) < MAX_HOSTS:
+            hosts.append(JudgeHost(self.world, clock=0))
+            self.world.hosts.append(hosts[1])
+            _go_on(hosts[1], 2 * steps)
 
     @precondition(lambda self: self._hosts())
     @rule(pick=picks, fate=fates)
@@ -288,3 +329,13 @@ class LedgerMachine(RuleBasedStateMachine):
         except AssertionError:
             note("\n".join(self.world.history))
             raise
+
+
+def _go_on(host: JudgeHost, steps: int) -> None:
+    """A host folds, and publishes what follows; what it stores is a matter of its own."""
+    for _ in range(steps):
+        host.read_tail()
+        if host.lanes["publish"].step is not None:
+            host.step("publish", "delivered")
+        elif host.lanes["store"].step is None:
+            host.fold(9)

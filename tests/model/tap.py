@@ -7,7 +7,7 @@ from typing import Any
 
 from stream.cursor import Start, start
 from stream.ledger import Anchor, Frontier, Key, Position, adopt_header, entry_header, open_header
-from stream.publishing import latest_positions
+from stream.publishing import newest_fold
 from tests.model.world import PANE, Record, World, advance
 
 STREAM = "s"
@@ -75,7 +75,7 @@ class Tap:
             assert seen is not None
             covers = (seen.next, begin)
             body["lost"] = begin - seen.next
-            layout = self.worker.fold.in_force["layout"]
+            layout = self.worker.layout
             header = entry_header(self.key, seen.incarnation, covers, layout, None, end, seen.frontier)
         else:
             anchor = part.anchor(decision.offset - 1)
@@ -118,7 +118,7 @@ class Tap:
     def cut(self) -> None:
         """Make an entry of what is held; a heartbeat when nothing is."""
         covers = self.cursor.sent(dict(self.frontier), self.last)
-        layout = self.worker.fold.in_force["layout"]
+        layout = self.worker.layout
         end = self.world.inputs[self.key].end
         header = entry_header(self.key, self.cursor.incarnation, covers, layout, self.last, end, self.frontier)
         panes = Counter(record.time // PANE for record in self.held)
@@ -137,7 +137,10 @@ class Tap:
     def step(self, count: int, fate: str) -> None:
         """Do what comes next."""
         part = self.world.inputs[self.key]
-        if self.state in ("assigned", "answered"):
+        if self.worker.fold.lost:
+            self.worker.go_on(fate)
+            self.worker.read_ledger()
+        elif self.state in ("assigned", "answered"):
             self.worker.read_ledger()
         elif self.state == "folded":
             self.look()
@@ -154,19 +157,36 @@ class Worker:
 
     def __init__(self, world: World) -> None:
         self.world, self.name = world, world.name("worker")
-        stored = latest_positions(world.state())
-        self.fold = world.protocol.fold.restore(stored.fold) if stored else world.protocol.fold()
+        stored = newest_fold(world.state())
+        self.fold = world.protocol.fold.restore(stored) if stored else world.protocol.fold()
+        self.line = self.fold.offset
+        self.fold.cut(world.ledger_begin)
         self.taps: dict[Key, Tap] = {}
         self.put: tuple[str, int, str] | None = None
         self.note: dict[str, Any] | None = None
         self.frozen = False
         self.read_ledger()
 
+    @property
+    def layout(self) -> str:
+        assert "layout" in self.fold.in_force, f"{self.name} counts under no layout"
+        return self.fold.in_force["layout"]
+
     def read_ledger(self) -> None:
         for offset in range(self.fold.offset, len(self.world.ledger.records)):
             self.fold.apply(offset, self.world.ledger.records[offset][0])
-        for tap in self.taps.values():
-            tap.ledger_read()
+        if not self.fold.lost:
+            for tap in self.taps.values():
+                tap.ledger_read()
+
+    def go_on(self, fate: str) -> None:
+        """The ledger behind what was stored is gone: propose the newest fold to everybody."""
+        self.world.say(f"{self.name} goes on from an earlier fold: {fate}")
+        self.world.ledger.send([self.world.gap(self.fold, self.line, 0, True)], fate)
+
+    def may_live_on(self, begin: int) -> bool:
+        """Whether it goes on when the ledger is cut: it has read that far and is not in the middle of something."""
+        return self.fold.offset >= begin and not self.frozen and self.put is None
 
     def commit(self) -> None:
         """Rule 5: what the fold accepted, for lag tools only."""
@@ -180,6 +200,8 @@ class Worker:
 
     def propose(self, pick: int, fate: str) -> None:
         """Put a layout, one of few, so that the same content comes back; once that is acknowledged the note is ready."""
+        if self.fold.lost:
+            return
         if self.put is None:
             parent = self.fold.in_force["layout"]
             self.put = (sorted({"L0", "L1", "L2"} - {parent})[pick % 2], self.fold.offset, parent)

@@ -15,7 +15,7 @@ from tests.model.tap import Tap
 
 @dataclass(frozen=True)
 class Protocol:
-    """The classes of which a world is made."""
+    """The classes of which a world is made. ``patient``: no positions are stored while a gap is being crossed."""
 
     name: str
     fold: type[Fold] = Fold
@@ -24,6 +24,7 @@ class Protocol:
     host: type[Host] = Host
     ticker: type[Ticker] = Ticker
     blob_key: Callable[[str, int], str] = blob_key
+    patient: bool = True
 
 
 class AcceptAnything(Fold):
@@ -122,6 +123,21 @@ def one_key(name: str, _: int) -> str:
     return blob_key(name, 0)
 
 
+class GoOnAlone(Fold):
+    """Whoever finds the ledger cut goes on from what it knows, and asks nobody."""
+
+    def cut(self, begin: int) -> None:
+        self.offset = max(self.offset, begin)
+
+
+class GapForTheLost(Fold):
+    """Only who is lost takes the fold of a gap; who has read what is gone goes on with that."""
+
+    def apply(self, offset: int, header: dict[str, Any]) -> bool:
+        known = header.get("note") == "judge_gap" and not self.lost
+        return super().apply(offset, {**header, "fold": None} if known else header)
+
+
 PROTOCOL = Protocol("as specified")
 BROKEN = (
     Protocol("accept without compare", fold=AcceptAnything),
@@ -134,4 +150,7 @@ BROKEN = (
     Protocol("removal before the checkpoint", host=RemoveFirst),
     Protocol("blobs removed once nothing names them", host=RemoveUnnamed),
     Protocol("one key for each blob", blob_key=one_key),
+    Protocol("everybody crosses a gap alone", fold=GoOnAlone),
+    Protocol("a gap for the lost only", fold=GapForTheLost),
+    Protocol("positions from within a gap", patient=False),
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stream.ledger import Anchor, Fold, Frontier, Key, adopt_header
+from stream.ledger import Anchor, Fold, Frontier, Key, adopt_header, gap_header, open_header
 from stream.parts import BLOB, join, names, split
 from stream.publishing import Message
 
@@ -98,10 +98,14 @@ class Log:
 
 @dataclass
 class Truth:
-    """The fold of the ledger as it stands, and from which life of its topic each partition's position stems."""
+    """The fold of the ledger as it stands, and from which life of its topic each partition's position stems.
+
+    ``before``: the same before each record: the ledger may go back to an earlier fold.
+    """
 
     fold: Fold
     lives: dict[Key, int] = field(default_factory=dict)
+    before: list[dict[Key, int]] = field(default_factory=list)
 
 
 class World:
@@ -119,6 +123,7 @@ class World:
         self.hosts: list[JudgeHost] = []
         self.checkpointed = False
         self.history: list[str] = []
+        self.crossings: dict[int, int] = {}
         self._truth = Truth(protocol.fold())
         self._ids = 0
         self._names = 0
@@ -138,8 +143,13 @@ class World:
         truth = self._truth
         for offset in range(truth.fold.offset, len(self.ledger.records)):
             header, body = self.ledger.records[offset]
-            if truth.fold.apply(offset, header) and header["kind"] in ("open", "entry"):
+            truth.before.append(dict(truth.lives))
+            if not truth.fold.apply(offset, header):
+                continue
+            if header["kind"] in ("open", "entry"):
                 truth.lives[header["topic"], header["partition"]] = body["life"]
+            elif header.get("note") == "judge_gap" and header["fold"] is not None:
+                truth.lives = dict(truth.before[header["line"]])
         return truth
 
     def produce(self, key: Key, steps: Sequence[int]) -> None:
@@ -204,6 +214,34 @@ class World:
         puts = [worker.put[1] for worker in self.workers if worker.put is not None]
         self.ledger_begin = max(self.ledger_begin, min([len(self.ledger.records), *puts]))
         self.say(f"retention, the ledger begins at {self.ledger_begin}")
+
+    def cut_ledger(self, keep: int) -> None:
+        """Retention removes the ledger but for its newest records, whatever is stored; nothing is under way any more.
+
+        Whoever has not read that far ends, or stands between putting a layout and its note (the assumption of `stream.parts`);
+        so do the hosts of the judge.
+        """
+        for log in (self.ledger, *self.topics.values()):
+            log.limbo.clear()
+        begin = self.ledger_begin = max(self.ledger_begin, len(self.ledger.records) - keep)
+        self.workers = [worker for worker in self.workers if worker.may_live_on(begin)]
+        self.hosts = []
+        self.say(f"retention takes the ledger below {begin}; {len(self.workers)} workers live on")
+
+    def move(self, key: Key, offset: int, fate: str) -> None:
+        """An operator moves a position, of a topic that has not been recreated behind the monitor's back."""
+        part, truth = self.inputs[key], self.truth()
+        position = truth.fold.positions.get(key)
+        if position is None or truth.lives[key] != part.life:
+            return
+        to = min(max(offset, part.begin), part.end)
+        header = open_header(key, position.incarnation + 1, to, part.end, why="because")
+        self.ledger.send([(header, {"life": part.life})], fate)
+        self.say(f"{key}: an operator moves it from {position.next} to {to}: {fate}")
+
+    def gap(self, fold: Fold, line: int, judged: int, snapshot: bool) -> tuple[dict[str, Any], None]:
+        """Return a ``judge_gap``. ``line``: up to which ledger offset its fold was made, for who checks what it leads to."""
+        return (gap_header(fold, (judged, 0), self.now, snapshot) | {"line": line}, None)
 
     def wait(self, elapsed: int) -> None:
         self.now += elapsed
