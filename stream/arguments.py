@@ -24,6 +24,8 @@ Watches the Kafka topics of models in production: inputs, decisions, outcomes.
   streamgauge alerts fraud.yaml --follow   what it has found
   streamgauge replay fraud.yaml --input fraud.features=day.jsonl
                                            what would it have sent?
+  streamgauge reopen fraud.yaml --topic fraud.features --at end --why "test"
+                                           skip records, or read them again
   streamgauge demo                         see it find seven faults
 """
 
@@ -75,6 +77,21 @@ Every event on a line, oldest first: when it was detected, what became of the
 alert, how severe it is, and its summary.
 """,
         "streamgauge alerts fraud.yaml --state",
+    ),
+    "reopen": (
+        "move the monitor to another position of a topic",
+        """\
+For an operator, when the monitor should skip records or read them again.
+Resetting the offsets of the consumer group changes nothing: the ledger says
+where reading goes on, and this writes a record into it. Workers that run go
+there within seconds. An alert tells who looks at the models, with the reason.
+
+Forward: what is skipped is counted as lost.
+Back: what is read again does not count twice. The open panes of the streams
+of this topic close as partial; panes that are closed do not change, records
+for them count as after_close. Judging waits until what was read is reached.
+""",
+        'streamgauge reopen fraud.yaml --topic fraud.features --at end --why "load test"',
     ),
     "demo": ("real flights, a broker of its own, seven faults: see what it finds", "", "streamgauge demo --seed 2"),
     "version": ("print the version", "", "streamgauge version"),
@@ -143,6 +160,12 @@ def _options(by_name: dict[str, Parser]) -> None:
     )
     replay.add_argument("--quiet", action="store_true", help="no progress, no table")
 
+    reopen = by_name["reopen"]
+    reopen.add_argument("--topic", required=True, metavar="TOPIC", help="an input of the configuration")
+    reopen.add_argument("--partition", type=_number, metavar="N", help="one partition only (default: all)")
+    reopen.add_argument("--at", type=_place, required=True, metavar="PLACE", help="earliest, end, or an offset")
+    reopen.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the alert")
+
     alerts = by_name["alerts"]
     alerts.add_argument("--json", action="store_true", help="one JSON object on a line, as replay --alerts writes it")
     which = alerts.add_mutually_exclusive_group()
@@ -191,6 +214,18 @@ def _count(text: str) -> int:
     if not re.fullmatch("[1-9]", text):
         raise argparse.ArgumentTypeError(f"expected 1 to 9, got {text}")
     return int(text)
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"expected the number of a partition, got {text}")
+    return int(text)
+
+
+def _place(text: str) -> str:
+    if text not in ("earliest", "end") and not re.fullmatch(r"\d{1,18}", text):
+        raise argparse.ArgumentTypeError(f"expected earliest, end or an offset, got {text}")
+    return text
 
 
 def _principal(text: str) -> str:

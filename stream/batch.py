@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -32,3 +33,17 @@ class RecordBatch:
     headers: list[Headers]
     unreadable: str = ""
     size: int = 0
+
+    def part(self, start: int, to: int) -> RecordBatch:
+        """Return what the chunk holds of the offsets ``[start, to)``; they must not lie outside of it."""
+        first, last = bisect_left(self.offsets, start), bisect_left(self.offsets, to)
+        return replace(
+            self,
+            start=start,
+            next=to,
+            offsets=self.offsets[first:last],
+            timestamps=self.timestamps[first:last],
+            keys=self.keys[first:last],
+            values=self.values[first:last],
+            headers=self.headers[first:last],
+        )

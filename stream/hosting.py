@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -18,14 +17,15 @@ import orjson
 
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormatError, pack, unpack
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.patience import RETRY_S, TRANSIENT, patiently
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store
 from stream.kafka.tail import Tail
-from stream.ledger import adopt_header
-from stream.publishing import Host, Send, Ticker, latest_checkpoint, latest_positions
+from stream.ledger import Fold, gap_header
+from stream.proposing import Proposing
+from stream.publishing import Host, Send, Ticker, latest_checkpoint, latest_positions, newest_fold
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,6 @@ TICK_S = 1.0
 POSITIONS_S = 10.0
 SNAPSHOT_S = 60.0
 CHECKPOINT_S = 600.0
-PROPOSAL_S = 10.0
 OWNED_MS = 15_000
 STALLED_MS = 60_000
 
@@ -46,6 +45,8 @@ class JudgeHost:
         refusals: topics of ours that refuse writes at present, with the last error.
         failed_sends: how many sends were refused. heartbeat: wall clock (s) of the last moment at which everything was out.
         checkpointed: wall clock (s) of the last stored checkpoint.
+        crossing: the ledger lost what was not judged. Nothing is judged until a note says where to go on, and no positions are
+            stored until that is in a checkpoint: whoever comes next must find the same note behind them.
     """
 
     def __init__(
@@ -62,12 +63,12 @@ class JudgeHost:
         self.heartbeat = 0.0
         self.checkpointed = 0.0
         self.ticked = 0.0
+        self.crossing = False
         self._producer = producer
         self._store = store
         self._ledger = ledger
         self._tail = Tail(brokers, f"{app}.ledger")
-        self._lesson: asyncio.Task[None] | None = None
-        self._proposed: dict[str, float] = {}
+        self._proposing = Proposing(app, producer, store, ledger, clocks)
 
     async def run(self) -> None:
         """Take the lease and hold it until `stop`, or until cancelled."""
@@ -82,11 +83,11 @@ class JudgeHost:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-            if self._lesson is not None:
-                self._lesson.cancel()
+            self._proposing.stop()
             await self._tail.stop()
 
     async def _restore(self) -> None:
+        """Start from what is stored. Where the ledger behind it is gone, from the newest fold there is, and judge again later."""
         checkpoint = latest_checkpoint(self._store.records)
         self.host = Host(checkpoint, latest_positions(self._store.records))
         if checkpoint is not None:
@@ -94,7 +95,13 @@ class JudgeHost:
             names = [*tree["layouts"], *tree["fold"]["in_force"].values()]
             blobs = {name: await self._store.blob(name) for name in names}
             self.judge = Judge.restore(tree, blobs.__getitem__)
-        await self._tail.start(self.judge.fold.offset if checkpoint is not None else None)
+        begin = await self._tail.start()
+        if begin > self.judge.fold.offset:
+            fold = Fold.restore(newest_fold(self._store.records) or self._ledger.fold.snapshot())
+            fold.cut(begin)
+            self.judge.lose(fold)
+            self.crossing = True
+        self._tail.go_to(self.judge.fold.offset)
         log.info("judge: starts at ledger offset %d", self.judge.fold.offset)
 
     async def _fold(self) -> None:
@@ -109,10 +116,11 @@ class JudgeHost:
             if self.judge.fold.offset >= self._ledger.fold.offset:
                 if self._all_move():
                     self.heartbeat = self._clocks.wall()
-                await self._try_to_propose()
+                await self._write_notes()
             if now >= due["snapshots"]:
                 due["snapshots"] = now + SNAPSHOT_S
-                await self._perform([Send("alerts.state", tuple(self.judge.snapshots()))])
+                snapshots = () if self.crossing else tuple(self.judge.snapshots())
+                await self._perform([Send("alerts.state", snapshots)])
             if now >= due["checkpoint"]:
                 due["checkpoint"] = now + CHECKPOINT_S
                 await self._checkpoint()
@@ -131,10 +139,14 @@ class JudgeHost:
             self.judge.fold.offset = offset + 1
             await self._perform(self.host.publish(offset + 1, ()))
             return
-        if header["kind"] == "note" and header["note"] == "adopt":
-            await patiently(f"read {self._store.topic}", lambda: self._store.blob(header["new"]))
+        for name in self.judge.needs(header):
+            await patiently(f"read {self._store.topic}", lambda name=name: self._store.blob(name))  # type: ignore[misc]
+        gaps = self.judge.gaps
         messages = self.judge.apply(offset, header, body, self._store.known)
         await self._perform(self.host.publish(offset + 1, messages))
+        if self.judge.gaps > gaps:
+            await self._checkpoint()
+            self.crossing = False
 
     async def _perform(self, steps: Iterable[Send]) -> None:
         """Send what each step asks for, again and again until it is acknowledged, before taking the next step."""
@@ -162,6 +174,8 @@ class JudgeHost:
 
     async def _checkpoint(self) -> None:
         """Store the judge's state, and remove from the topic what nobody needs beside it."""
+        if self.judge.judged is not None:
+            return
         await patiently(f"read {self._store.topic}", self._store.refresh)
         begin = await patiently(f"read {self._tail.topic}", self._tail.begin)
         fold = self.judge.fold
@@ -193,7 +207,8 @@ class JudgeHost:
         """Store how far the tail and the publication have come, also while the judge waits for a topic that refuses writes."""
         while True:
             await asyncio.sleep(POSITIONS_S)
-            await self._perform([self.host.positions(self._ledger.fold)])
+            if not self.crossing:
+                await self._perform([self.host.positions(self._ledger.fold)])
 
     async def _tick(self) -> None:
         await patiently(f"read {self._tail.topic}", self._ledger.reach_end)
@@ -201,6 +216,8 @@ class JudgeHost:
         ticker = Ticker(writer, self._ledger.fold, self._clocks.monotonic_ms)
 
         def heard(_: int, header: dict[str, Any]) -> None:
+            if header.get("note") == "judge_gap":
+                ticker.moved(self._ledger.fold.tick, self._clocks.monotonic_ms)
             if header["kind"] == "tick":
                 ticker.read(header, self._clocks.monotonic_ms)
                 if header["writer"] == writer:
@@ -219,55 +236,22 @@ class JudgeHost:
         finally:
             self._ledger.listeners.remove(heard)
 
-    async def _try_to_propose(self) -> None:
-        """A proposal that cannot be written now is made again at the next turn."""
+    async def _write_notes(self) -> None:
+        """Write what the ledger should say. What cannot be written now is written at the next turn."""
         try:
-            await self._propose()
+            if self.judge.judged is None:
+                await self._proposing.propose(self.judge)
+            else:
+                await self._end_gap(self.judge.judged)
         except TRANSIENT as error:
-            log.warning("a proposal could not be written, it is made again: %s", error)
+            log.warning("a note could not be written, it is tried again: %s", error)
             await asyncio.sleep(RETRY_S)
 
-    async def _propose(self) -> None:
-        """Bring into force what the judge wants: first the blob, then the note.
+    async def _end_gap(self, judged: tuple[int, int]) -> None:
+        """Say in the ledger where judging goes on. The first such note is taken, whichever host wrote it.
 
-        Bins of hundreds of fields take long to learn, so a thread looks; the judge folds nothing meanwhile.
+        Its fold becomes everybody's only when this judge's own is lost; otherwise only the judge has missed something.
         """
-        proposal = await asyncio.to_thread(self.judge.proposal)
-        if proposal is not None:
-            await self._adopt(proposal)
-        if self._lesson is None or self._lesson.done():
-            lesson = await asyncio.to_thread(self.judge.lesson)
-            if lesson:
-                self._lesson = asyncio.create_task(self._learn(lesson), name="learn")
-
-    async def _adopt(self, proposal: Proposal) -> None:
-        now = self._clocks.monotonic()
-        if now - self._proposed.get(proposal.new, -PROPOSAL_S) < PROPOSAL_S:
-            return
-        self._proposed = {proposal.new: now}
-        name = await self._store.put_blob(proposal.tree, self._ledger.fold.offset)
-        header = adopt_header(proposal.what, name, proposal.parent)
+        header = gap_header(self._ledger.fold, judged, self._clocks.wall_ms, self.judge.fold.lost)
         await self._producer.send(f"{self.app}.ledger", b"note", pack(header))
-        log.info("proposed %s %s", proposal.what, name)
-
-    async def _learn(self, lesson: dict[str, Any]) -> None:
-        """Learn a reference in a subprocess, so that a slow fit never delays the judge."""
-        frame = await asyncio.to_thread(pack, {"kind": "lesson"}, lesson)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stream.learn",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            out, _ = await process.communicate(frame)
-        except asyncio.CancelledError:
-            process.kill()
-            raise
-        if process.returncode != 0:
-            log.error("learning the reference failed with exit code %s; it is tried again", process.returncode)
-            await asyncio.sleep(PROPOSAL_S)
-            return
-        await self._adopt(self.judge.reference_proposal(unpack(out)[1]))
-        await asyncio.sleep(PROPOSAL_S)
+        log.warning("the ledger from offset %d on is gone or was not judged", judged[0])

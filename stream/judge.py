@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from stream.codec import digest, pack
-from stream.counts import StreamCounts, coordinates
+from stream.counts import StreamCounts
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
 from stream.judging.findings import Finding
 from stream.judging.incidents import Clock, Incidents, Transition
+from stream.judging.moves import blind, dead_letters, lost, poisoned, reopened
+from stream.judging.news import Moment
 from stream.judging.watch import Watch
-from stream.layout import Layout
+from stream.layout import Layout, Section
 from stream.learn import merge_reference
-from stream.ledger import Fold, Key
+from stream.ledger import Fold
 from stream.panes import ClosedPane, watermark
-from stream.plan import Plan, StreamPlan
+from stream.plan import Plan
 from stream.publishing import Message
 
 MAX_LAYOUTS = 16
@@ -52,7 +52,8 @@ class Proposal:
 
 class Judge:
     """Attributes: fold: positions, ticks, what is in force. layout: the one in force, None before the first. watches: by
-    stream name. incidents: open ones and those that may come back.
+    stream name. incidents: open ones and those that may come back. gaps: how often the ledger had lost what was not judged yet.
+    judged: while such a gap is being crossed, the (ledger offset, wall clock) up to which this state was judged.
     """
 
     def __init__(self) -> None:
@@ -62,6 +63,8 @@ class Judge:
         self.reference: dict[str, Any] = {}
         self.watches: dict[str, Watch] = {}
         self.incidents: Incidents | None = None
+        self.gaps = 0
+        self.judged: tuple[int, int] | None = None
 
     def apply(self, offset: int, header: dict[str, Any], body: Any, blobs: Blobs) -> Outputs:
         """Fold one ledger record.
@@ -71,22 +74,38 @@ class Judge:
             blobs: resolves the content addresses of ``adopt`` notes.
         """
         outputs: Outputs = []
-        before = self.fold.time_ms
+        time_ms, key = self.fold.time_ms, (header.get("topic", ""), header.get("partition", 0))
+        before = self.fold.positions.get(key)
         if not self.fold.apply(offset, header):
             return outputs
-        kind = header["kind"]
+        kind, note = header["kind"], header.get("note")
+        if note == "judge_gap" and (self.judged is not None or header["fold"] is not None):
+            self._gap(header, blobs, outputs)
+        if self.judged is not None:
+            return outputs
         if kind == "entry":
             self._entry(header, body, outputs)
-        elif kind == "open" and header["inc"] > 0:
-            self._reopened((header["topic"], header["partition"]), header["to"])
+        elif kind == "open" and before is not None:
+            self._reopened(before.next, header, outputs)
         elif kind == "tick":
-            self._tick(self.fold.time_ms - before, outputs)
-        elif kind == "note" and header["note"] == "adopt":
+            self._tick(self.fold.time_ms - time_ms, outputs)
+        elif note == "adopt":
             self._adopt(header["what"], header["new"], blobs(header["new"]), outputs)
         return outputs
 
+    def needs(self, header: dict[str, Any]) -> list[str]:
+        """Return the blobs that a record may bring into force: to be fetched before it is folded."""
+        if header.get("note") == "adopt":
+            return [header["new"]]
+        if header.get("note") == "judge_gap" and header["fold"] is not None:
+            return list(header["fold"]["in_force"].values())
+        if header.get("note") == "judge_gap" and self.judged is not None:
+            return list(self.fold.in_force.values())
+        return []
+
     def _entry(self, header: dict[str, Any], body: dict[str, Any], outputs: Outputs) -> None:
         key = (header["topic"], header["partition"])
+        again = header["from"] < self.fold.positions[key].history and header["inc"] > 0
         for name, tree in body.items():
             watch = self.watches.get(name)
             if watch is None:
@@ -95,24 +114,31 @@ class Judge:
             under = self.layouts.get(header["layout"])
             if under is None or under.plan.pane_ms != watch.panes.pane_ms:
                 counts.panes = {}  # indexes of another pane length mean other times; the classes still count
-            watch.entry(key, (header["from"], header["to"]), counts)
-            outputs += self._dead_letters(watch.plan, counts)
+            watch.entry(key, header["inc"], (header["from"], header["to"]), counts, again)
+            outputs += [self._message("dead-letter", *letter) for letter in dead_letters(watch.plan, counts)]
             if counts.lost:
-                self._lost(watch, key, header["from"], counts.lost)
+                self._happened(watch, lost(key, header["from"], counts.lost))
+            if counts.rejected.get("poison"):
+                self._happened(watch, poisoned(key, header["from"]))
         for watch in self._of_topic(header["topic"]):
             self._close(watch, outputs)
 
     def _close(self, watch: Watch, outputs: Outputs) -> None:
         mark = watermark(self.fold, watch.plan, watch.section.partitions)
-        name = watch.plan.name
-        known = [layout.sections[name] for layout in self.layouts.values() if name in layout.sections]
-        sections = {section.id: section for section in known}
-        for pane in watch.panes.close(mark, sections, watch.section):
+        self._closed(watch, watch.panes.close(mark, self._sections(watch), watch.section), outputs)
+
+    def _closed(self, watch: Watch, panes: list[ClosedPane], outputs: Outputs) -> None:
+        for pane in panes:
             header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
             outputs.append(self._message("panes", f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
             watch.closing(pane)
             if not pane.partial:
                 self._judge(watch, pane, outputs)
+
+    def _sections(self, watch: Watch) -> dict[str, Section]:
+        name = watch.plan.name
+        known = [layout.sections[name] for layout in self.layouts.values() if name in layout.sections]
+        return {section.id: section for section in known}
 
     def _judge(self, watch: Watch, pane: ClosedPane, outputs: Outputs) -> None:
         verdict = watch.bank.judge(pane)
@@ -134,18 +160,46 @@ class Judge:
         if self.incidents is not None:
             self._emit(self.incidents.observe_tick(self._clock()), outputs)
 
-    def _lost(self, watch: Watch, key: Key, start: int, lost: int) -> None:
-        extra = f" in partition {key[1]}: offsets {start} to {start + lost - 1}"
-        self._happened(watch, "lost", "lost", lost, extra, [[key[1], start, start + lost]])
-
-    def _reopened(self, key: Key, start: int) -> None:
+    def _reopened(self, before: int, header: dict[str, Any], outputs: Outputs) -> None:
+        key = (header["topic"], header["partition"])
         for watch in self._of_topic(key[0]):
-            watch.reopened(key, start)
-            extra = f"; partition {key[1]} starts again at offset {start}"
-            self._happened(watch, "lost", "recreated", 0, extra, [[key[1], start, start]])
+            if "why" in header:
+                self._closed(watch, watch.panes.break_off(self._sections(watch), watch.section), outputs)
+            self._happened(watch, reopened(watch, key, before, header))
 
-    def _happened(self, watch: Watch, check: str, reason: str, n: int, extra: str, spans: list[list[int]]) -> None:
-        watch.news.happened(self.fold.time_ms, self._since(watch), check, reason, n, extra, spans)
+    def lose(self, fold: Fold) -> None:
+        """Go on from a fold that reaches further than this judge does, since the ledger between them is gone.
+
+        Until a ``judge_gap`` is read nothing is judged: only there do all hosts that start from this state come to the same one,
+        whatever fold each of them had.
+        """
+        self.judged = (self.fold.offset, self.fold.wall_ms)
+        self.fold = fold
+
+    def _gap(self, header: dict[str, Any], blobs: Blobs, outputs: Outputs) -> None:
+        """Go on from here: what is in force, where every partition stands. What was not judged is said and counted."""
+        judged, self.judged = self.judged or (header["from"], header["since"]), None
+        self.gaps += 1
+        known = {"layout": None if self.layout is None else self.layout.id, "reference": digest(self.reference)}
+        for what, name in sorted(self.fold.in_force.items()):
+            if name != known[what]:
+                self._adopt(what, name, blobs(name), outputs)
+        unjudged = {
+            name: watch.overlook(
+                {(watch.plan.topic, number): item for number, item in self.fold.of_topic(watch.plan.topic)}
+            )
+            for name, watch in self.watches.items()
+        }
+        if self.layout is None:
+            return
+        plan, at = self.layout.plan, self.fold.offset - 1
+        for model in plan.models:
+            watches = [watch for watch in self.watches.values() if watch.plan.model == model.name]
+            n = sum(unjudged[watch.plan.name] for watch in watches)
+            self._happened(watches[0], blind(plan, judged, at, header["until"], n))
+
+    def _happened(self, watch: Watch, what: Moment) -> None:
+        watch.news.happened(self.fold.time_ms, self._since(watch), what)
 
     def _adopt(self, what: str, name: str, tree: dict[str, Any], outputs: Outputs) -> None:
         if what == "reference":
@@ -186,7 +240,8 @@ class Judge:
         extra = f": {plan.config_hash}, it was {before.plan.config_hash}"
         for model in plan.models:
             watch = next(watch for watch in self.watches.values() if watch.plan.model == model.name)
-            self._happened(watch, "version", "new_configuration", 0, extra, [])
+            moment = Moment("version", "new_configuration", 0, extra, subject="configuration", severity="ticket")
+            self._happened(watch, moment)
 
     def proposal(self) -> Proposal | None:
         """Return the layout the judge wants in force, None when the present one will do. A function of the state alone."""
@@ -244,23 +299,6 @@ class Judge:
     ) -> Message:
         return Message(self.fold.offset - 1, topic, key, value, headers)
 
-    def _dead_letters(self, plan: StreamPlan, counts: StreamCounts) -> Outputs:
-        """Return references to some of the records that could not be read; never their content."""
-        letters = []
-        for pane in counts.panes.values():
-            for reason, codes in pane.references.items():
-                for partition, offset in filter(None, map(coordinates, codes)):
-                    letter = {
-                        "topic": plan.topic,
-                        "partition": partition,
-                        "offset": offset,
-                        "stream": plan.name,
-                        "reason": reason,
-                    }
-                    key = f"{plan.topic}/{partition}/{offset}".encode()
-                    letters.append(self._message("dead-letter", key, orjson.dumps(letter)))
-        return letters
-
     @property
     def _board(self) -> Incidents:
         assert self.incidents is not None, "a stream is watched only under a layout"
@@ -285,6 +323,7 @@ class Judge:
         return {
             "fold": self.fold.snapshot(),
             "layouts": list(self.layouts),
+            "gaps": self.gaps,
             "watches": {name: watch.state() for name, watch in self.watches.items()},
             "incidents": None if self.incidents is None else self.incidents.state(),
         }
@@ -293,7 +332,7 @@ class Judge:
     def restore(tree: dict[str, Any], blobs: Blobs) -> Judge:
         """Return the judge that `state` described."""
         judge = Judge()
-        judge.fold = Fold.restore(tree["fold"])
+        judge.fold, judge.gaps = Fold.restore(tree["fold"]), tree.get("gaps", 0)
         judge.layouts = {name: Layout.from_dict(blobs(name)) for name in tree["layouts"]}
         in_force = judge.fold.in_force
         if "layout" not in in_force:

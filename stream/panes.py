@@ -126,6 +126,18 @@ class Panes:
             self._advance(index + 1)
         return closed
 
+    def break_off(self, sections: dict[str, Section], current: Section) -> list[ClosedPane]:
+        """Close what is open as partial: an operator moved a partition, so it will not become complete."""
+        newest = max(self.open, default=-1)
+        closed = [self._take(index, sections, current, True) for index in sorted(self.open)]
+        self._advance(newest + 1)
+        return closed
+
+    def drop(self, frontier: int) -> None:
+        """Drop what is open, and whatever may still come for a pane that holds event times up to a frontier."""
+        self.open.clear()
+        self._advance(frontier // self.pane_ms + 1)
+
     def _advance(self, index: int) -> None:
         self.next = index if self.next is None else max(self.next, index)
 

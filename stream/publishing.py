@@ -167,6 +167,14 @@ def latest_positions(state: Mapping[str, bytes]) -> Positions | None:
     return Positions(furthest.offset, furthest.fold, max(item.published for item in found), furthest.slot)
 
 
+def newest_fold(state: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """Return the `Fold.snapshot` that reaches furthest, of those in positions and in checkpoints; None when there is none."""
+    checkpoint, positions = latest_checkpoint(state), latest_positions(state)
+    if checkpoint is not None and (positions is None or checkpoint.offset > positions.offset):
+        return dict(unpack(checkpoint.data)[1]["fold"])
+    return None if positions is None else positions.fold
+
+
 class Ticker:
     """The writer of ticks on one host. Ledger time never runs faster than real time, whoever writes ticks.
 
@@ -202,6 +210,10 @@ class Ticker:
         self._since_ms = self._wrote_ms if header == self._sent else now_ms
         self._last = header["n"]
         self._sent = None
+
+    def moved(self, last: int, now_ms: int) -> None:
+        """Go on behind another tick: the ledger went on from an earlier state of its own."""
+        self._last, self._since_ms, self._sent = last, now_ms, None
 
 
 def _other(slot: str) -> str:

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
 from stream.batch import RecordBatch
 from stream.catchup import BinsWait, must_wait
+from stream.caution import Caution, next_bite
 from stream.clock import Clocks
-from stream.codec import pack
-from stream.cursor import start
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.patience import RETRY_S, TRANSIENT
 from stream.kafka.producer import Producer
 from stream.kafka.source import Input
 from stream.layout import Layout
-from stream.ledger import HEARTBEAT_MS, Anchor, Key, Position, open_header
+from stream.ledger import HEARTBEAT_MS, Key
+from stream.places import Places
 from stream.tap import Fed, Tap
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,6 @@ CUT_S = 1.0
 MAX_CUT_S = 2 * HEARTBEAT_MS / 1000
 """Silence is told only while every partition was heard within 3 heartbeats, so none may be cut less often than in 2."""
 ENTRIES_PER_S = 50
-CONFIRM_S = 2.0
 HURRY_S = 0.1
 SEND_S = 40.0
 PARKED_BYTES = 64 * 2**20
@@ -49,6 +47,7 @@ class Lane:
         layout: what the tap counts by. end: end offset as last seen. sent_ms: monotonic time of the last entry.
         parked: batches put aside while the partition is too far ahead; paused: it is not fetched meanwhile.
         first: by stream, where event time stood while the stream had no watermark.
+        announced: the tap that has announced what it reads (`stream.trouble`).
         order: held while batches are counted. lock: held while an entry is in flight.
     """
 
@@ -61,6 +60,7 @@ class Lane:
         self.paused = False
         self.parked: list[RecordBatch] = []
         self.first: dict[str, int] = {}
+        self.announced: Tap | None = None
         self.order = asyncio.Lock()
         self.lock = asyncio.Lock()
 
@@ -88,13 +88,14 @@ class Tapping:
         self.input: Input | None = None
         self._topic = f"{app}.ledger"
         self._hash_key = hash_key
-        self._from_earliest = from_earliest
         self._producer = producer
         self._ledger = ledger
         self._layout = layout
         self._clocks = clocks
         self._tasks: set[asyncio.Task[None]] = set()
         self._bins = BinsWait(layout, clocks)
+        self._caution = Caution(self._topic, producer, ledger)
+        self._places = Places(self._topic, from_earliest, producer, ledger)
 
     async def assigned(self, keys: set[Key]) -> None:
         """Start a tap for each partition."""
@@ -136,18 +137,50 @@ class Tapping:
     async def _count(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Feed one batch to the tap; cut in between when it does not fit into one entry."""
         while lane.tap is not None and self.lanes.get(key) is lane:
+            tap = lane.tap
             if self._must_wait(key, lane):
                 await self._park(key, lane, batch)
                 return
-            fed = lane.tap.feed(batch, self._clocks.wall_ms)
-            if fed is Fed.COUNTED:
+            if batch.next <= tap.cursor.next:
+                return
+            if batch.start > tap.cursor.next:
+                self._restart(key)
+                return
+            if lane.announced is not tap or self._caution.wanted(key, tap):
+                await self._bite(key, lane, tap, batch)
+            elif self._feed(lane, tap, batch) is Fed.COUNTED:
                 self._bins.counted(batch.topic, len(batch.offsets))
                 return
-            if fed is Fed.MISPLACED:
-                if batch.next > lane.tap.cursor.next:
-                    self._restart(key)
+            else:
+                await self._settle_lanes({key: lane})
+
+    def _feed(self, lane: Lane, tap: Tap, batch: RecordBatch) -> Fed:
+        try:
+            return tap.feed(batch, self._clocks.wall_ms)
+        except Exception:
+            lane.tap = None  # it may have counted a part of the chunk, and the last cut before the end would ship that
+            raise
+
+    async def _bite(self, key: Key, lane: Lane, tap: Tap, batch: RecordBatch) -> None:
+        """Announce what is about to be read. Where that has ended workers before, read a little of it and read back."""
+        async with self._caution.alone():
+            if tap.pending:
+                await self._settle_lanes({key: lane})
+            if lane.tap is not tap:
                 return
-            await self._settle_lanes({key: lane})
+            try:
+                trouble = await self._caution.announce(key, tap)
+            except TRANSIENT as error:
+                log.warning("%s/%d: cannot announce what is read, trying again: %s", *key, error)
+                self._restart(key)
+                return
+            lane.announced = tap
+            if lane.tap is tap and self._caution.wanted(key, tap):
+                bite = next_bite(batch, tap.cursor.next, trouble)
+                if bite.unreadable == "poison":
+                    log.error("%s/%d: offset %d ended every worker that read it and is set aside", *key, bite.start)
+                self._feed(lane, tap, bite)
+                await self._settle_lanes({key: lane})
 
     async def _park(self, key: Key, lane: Lane, batch: RecordBatch) -> None:
         """Put a batch aside and stop fetching the partition: open panes stay few while catching up, and memory with them."""
@@ -273,32 +306,17 @@ class Tapping:
             return None
 
     async def _find(self, key: Key, lane: Lane) -> None:
-        """Find out where a partition goes on, and go there. The ledger is read to its end first.
-
-        After an ``open`` it is found out anew: another worker's may have been first.
-        """
+        """Find out where a partition goes on, and go there. After an ``open`` it is found out anew by the caller."""
         assert self.input is not None, "partitions are assigned by the input"
-        await self._ledger.reach_end()
-        position = self._ledger.fold.positions.get(key)
-        begin, end = await self.input.begin_end(key)
-        first = begin if self._from_earliest or self._added(key) else end
-        todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
-        if todo.action == "reopen":
-            log.warning("%s/%d: the topic seems to be another one; asking again", *key)
-            begin, end = await self.input.begin_end(key, pause=CONFIRM_S)
-            todo = start(position, begin, end, first, await self._anchored(key, position, begin, end))
-        if todo.action in ("open", "reopen"):
-            before = await self._record(key, todo.offset - 1) if todo.offset > begin else None
-            frame = pack(open_header(key, todo.incarnation, todo.offset, end, before))
-            await self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame)
+        found = await self._places.find(self.input, key, self._added(key))
+        if found is None:
             return
-        assert position is not None, "only an unknown partition is opened"
         lane.layout = self._layout()
-        tap = Tap(lane.layout, key, position, self._hash_key)
-        if todo.action == "lost":
-            log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, position.next, begin - 1)
-            tap.lost(begin)
-        lane.end = end
+        tap = Tap(lane.layout, key, found.position, self._hash_key)
+        if found.begin > found.position.next:
+            log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, found.position.next, found.begin - 1)
+            tap.lost(found.begin)
+        lane.end = found.end
         if await self.input.seek(key, tap.cursor.next) and self.lanes.get(key) is lane:
             lane.tap = tap
             lane.sent_ms = 0
@@ -307,18 +325,6 @@ class Tapping:
         """Whether a partition came after its topic was first watched: what it holds is no history, whenever it is noticed."""
         layout = self._layout()
         return any(key[1] >= layout.sections[plan.name].partitions for plan in layout.plan.of_topic(key[0]))
-
-    async def _anchored(self, key: Key, position: Position | None, begin: int, end: int) -> Anchor | None:
-        """Return the record that now stands where the last covered one stood."""
-        if position is None or position.anchor is None or not begin <= position.anchor[0] < end:
-            return None
-        return await self._record(key, position.anchor[0])
-
-    async def _record(self, key: Key, offset: int) -> Anchor | None:
-        """Return what recognises the record at an offset; None when there is none."""
-        assert self.input is not None, "partitions are assigned by the input"
-        found = await self.input.read_one(key, offset)
-        return None if found is None else (offset, found[0], zlib.crc32(found[2] or b"", zlib.crc32(found[1] or b"")))
 
     def _must_wait(self, key: Key, lane: Lane) -> bool:
         return must_wait(self._layout(), self._ledger.fold, key, lane.first)

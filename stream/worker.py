@@ -1,7 +1,6 @@
 """One worker: a process that taps its share of the input partitions and, with the lease, hosts the judge.
 
-Start: reach a broker, see that the topics are there, read ``state`` and the ledger to their ends, see to it that a layout is in
-force, join the group. Everything after that follows from the ledger.
+Start: what `stream.starting` says, then join the group. Everything after that follows from the ledger.
 """
 
 from __future__ import annotations
@@ -16,26 +15,25 @@ from typing import Any
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from stream.clock import Clocks
-from stream.codec import UnknownFormatError, pack
-from stream.exits import BUG, GONE, TRY_AGAIN, UNAVAILABLE
+from stream.codec import UnknownFormatError
+from stream.exits import BUG, TRY_AGAIN
 from stream.hosting import JudgeHost
 from stream.judging.alerts import VERSION
-from stream.kafka.cluster import ClusterError, denied, require, require_ours, unreachable
+from stream.kafka.cluster import denied, unreachable
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.patience import TRANSIENT, patiently
 from stream.kafka.producer import Producer
 from stream.kafka.source import Input
 from stream.kafka.store import MissingBlobError, Store
 from stream.kafka.tail import TruncatedError
-from stream.kafka.transport import BrokerUnavailable, make_app, reach
-from stream.layout import Layout, layout_zero
-from stream.ledger import adopt_header
+from stream.kafka.transport import make_app
+from stream.layout import Layout
 from stream.plan import Plan
-from stream.publishing import latest_positions
 from stream.serving.exposition import Registry
 from stream.serving.gauges import attach
 from stream.serving.metrics import LOOP_BLOCKED
 from stream.serving.watchdog import LoopWatchdog, Progress
+from stream.starting import Starting, wait_for_cluster
 from stream.tapping import Tapping
 
 log = logging.getLogger(__name__)
@@ -44,7 +42,9 @@ TICK_MAX_AGE_S = 15.0
 LOOK_S = 1.0
 ASK_S = 4.0
 """Less than the longest step the watchdog counts, so that a broker that hangs costs no more time than it says."""
-STOP_S = 15.0
+END_S = 18.0
+"""A stop takes no longer than this altogether: a supervisor's patience is 20 s or 30 s, and then it kills."""
+STOP_S = 12.0
 CLOSE_S = 3.0
 
 
@@ -76,7 +76,7 @@ class Worker:
         self.rebalances = 0
         self.started_at = 0
         self.dropped_before = 0
-        self.failure: str | None = None
+        self.waiting = ""
         self.code = 0
         self.address = "no address"
         self._clocks = clocks
@@ -107,12 +107,18 @@ class Worker:
         """Work until `stop` or until something ends it; return the exit code.
 
         Raises:
-            ClusterError: no broker, a missing topic or a missing right.
+            ClusterError: a missing topic or a missing right.
         """
+        start, over = asyncio.create_task(self._start()), asyncio.create_task(self._over.wait())
         try:
-            await self._start()
-            await self._over.wait()
+            await asyncio.wait((start, over), return_when=asyncio.FIRST_COMPLETED)
+            if start.done():
+                start.result()
+                await over
         finally:
+            start.cancel()
+            over.cancel()
+            await asyncio.gather(start, over, return_exceptions=True)
             await self._end()
         return self.code
 
@@ -132,25 +138,13 @@ class Worker:
             raise unreachable(self.brokers, error) from None
 
     async def _begin(self) -> None:
-        try:
-            await reach(self.brokers.split(","))
-        except BrokerUnavailable as error:
-            raise ClusterError(f"kafka.brokers: {error}", UNAVAILABLE) from None
-        counts = await require(self.brokers, self.plan.topics)
-        await require_ours(self.brokers, self.plan.app)
-        await self.producer.start()
-        await self.store.start()
-        try:
-            await self.ledger.start(latest_positions(self.store.records))
-            self.layout = await self._layout_in_force()
-        except (TruncatedError, MissingBlobError) as error:
-            raise ClusterError(
-                f"{error}: more was deleted than is stored. Start under a new `app:` name, which is a new history", GONE
-            ) from None
+        counts = await wait_for_cluster(self.brokers, self.plan, self._clocks, self._waits)
+        starting = Starting(self.plan, self.producer, self.store, self.ledger, self._clocks)
+        before = await starting.read()
         self.started_at, self.dropped_before = self.ledger.fold.offset, self.ledger.fold.dropped
         self.ledger.listeners.append(self._heard)
         self._spawn(self.ledger.run, "ledger")
-        await self._ensure_layout(counts)
+        self.layout = await starting.bring_into_force(before, counts)
         source = make_app(
             self.plan.app,
             self.brokers.split(","),
@@ -167,26 +161,6 @@ class Worker:
         self._spawn(self.tapping.run, "taps")
         self._spawn(self._look, "progress")
         self._spawn(LoopWatchdog(lambda late: self.registry.inc(LOOP_BLOCKED, (), late)).run, "loop watchdog")
-
-    async def _layout_in_force(self) -> Layout | None:
-        name = self.ledger.fold.in_force.get("layout")
-        return None if name is None else Layout.from_dict(await self.store.blob(name))
-
-    async def _ensure_layout(self, counts: dict[str, int]) -> None:
-        """See to it that a layout for this worker's file is in force; only a start does so, never a take-over."""
-        before, fold = self.layout, self.ledger.fold
-        if before is not None and before.plan == self.plan:
-            return
-        wanted = layout_zero(self.plan, counts, before)
-        parent = None if before is None else before.id
-        await self.store.put_blob(wanted.to_dict(), fold.offset)
-        await self.producer.send(self.ledger_topic, b"note", pack(adopt_header("layout", wanted.id, parent)))
-        await self.ledger.reach_end()
-        self.layout = await self._layout_in_force()
-
-    @property
-    def ledger_topic(self) -> str:
-        return f"{self.plan.app}.ledger"
 
     def _heard(self, _: int, header: dict[str, Any]) -> None:
         if header["kind"] == "note" and header["note"] == "adopt" and header["what"] == "layout":
@@ -263,11 +237,16 @@ class Worker:
         lane.end = max(lane.end, end)
         return end
 
+    def _waits(self, what: str) -> None:
+        self.waiting = what
+
     def live(self) -> list[str]:
         return ["the worker is stopping"] if self._over.is_set() else []
 
     def ready(self) -> list[str]:
         """Return why this worker does not watch everything it was given, or cannot deliver alerts."""
+        if self.waiting:
+            return [self.waiting]
         reasons = []
         if not self.tapping.lanes and self.host is None:
             reasons.append("no partition is assigned to this worker")
@@ -297,33 +276,33 @@ class Worker:
 
     def _failed(self, part: str, error: BaseException) -> None:
         """End the worker over an error of one of its parts; the exit code says who can help (`stream.exits`)."""
-        if isinstance(error, TruncatedError):
-            self.stop(GONE, f"{part} cannot go on: {error}")
-        elif isinstance(error, UnknownFormatError):
+        if isinstance(error, UnknownFormatError):
             self.stop(BUG, f"{part} cannot go on, the ledger was written by another release: {error}")
-        elif isinstance(error, (*TRANSIENT, MissingBlobError)):
+        elif isinstance(error, (*TRANSIENT, MissingBlobError, TruncatedError)):
             self.stop(TRY_AGAIN, f"{part} stopped: {type(error).__name__}: {error}")
         else:
             log.error("%s stopped over an error of ours", part, exc_info=error)
             self.stop(BUG)
 
     async def _end(self) -> None:
+        ends = asyncio.get_running_loop().time() + END_S
         if self._input is not None:
-            await _within(STOP_S, self._input.app.stop())
-        await self._release()
+            await _within(STOP_S, ends, self._input.app.stop())
+        await _within(STOP_S / 2, ends, self._release())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._input is not None:
-            await _within(CLOSE_S, self._input.close())  # only now: the tasks above read through it
+            await _within(CLOSE_S, ends, self._input.close())  # only now: the tasks above read through it
         for part in (self.ledger, self.store, self.producer):
-            await _within(CLOSE_S, part.stop())
+            await _within(CLOSE_S, ends, part.stop())
 
 
-async def _within(seconds: float, ending: Coroutine[Any, Any, Any]) -> None:
+async def _within(seconds: float, ends: float, ending: Coroutine[Any, Any, Any]) -> None:
     """Await the end of a part, not for ever and whatever it raises: without a broker the client cannot say good-bye."""
+    left = ends - asyncio.get_running_loop().time()
     task = asyncio.create_task(ending)
-    done, _ = await asyncio.wait([task], timeout=seconds)
+    done, _ = await asyncio.wait([task], timeout=max(min(seconds, left), 0.1))
     if not done:
         task.cancel()
     elif not task.cancelled() and task.exception() is not None:

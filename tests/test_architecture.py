@@ -28,6 +28,7 @@ TOP = (
     "parts",
     "plan",
     "tap",
+    "trouble",
 )
 PURE = [
     *(f"stream/{name}.py" for name in TOP),

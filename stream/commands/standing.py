@@ -13,7 +13,7 @@ from stream.judge import Judge
 from stream.kafka.cluster import ClusterError, denied, unreachable
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store
-from stream.kafka.tail import Tail, TruncatedError
+from stream.kafka.tail import Tail
 from stream.publishing import latest_checkpoint
 
 
@@ -28,8 +28,6 @@ async def judge(brokers: str, app: str) -> Judge | None:
     try:
         await store.start()
         return await _judge(store, tail)
-    except TruncatedError:
-        return None
     except UnknownFormatError as error:
         raise ClusterError(f"topic {app}.state or {app}.ledger: written by another release: {error}", BUG) from None
     except TopicAuthorizationFailedError as error:
@@ -53,9 +51,9 @@ async def _judge(store: Store, tail: Tail) -> Judge | None:
             result = Judge.restore(tree, store.known)
         except (KeyError, ValueError) as error:
             raise UnknownFormatError(f"its checkpoint is of another kind ({error})") from None
-    await tail.start(result.fold.offset if checkpoint is not None else None)
-    if checkpoint is None and await tail.begin() > 0:
+    if await tail.start() > result.fold.offset:
         return None
+    tail.go_to(result.fold.offset)
     for offset, _, frame in await tail.read_to_end():
         try:
             header, body = unpack(frame or b"")
@@ -63,7 +61,7 @@ async def _judge(store: Store, tail: Tail) -> Judge | None:
             raise
         except FormatError:
             continue
-        if header["kind"] == "note" and header.get("note") == "adopt":
-            await store.blob(header["new"])
+        for name in result.needs(header):
+            await store.blob(name)
         result.apply(offset, header, body, store.known)
     return result if result.layout is not None else None

@@ -26,6 +26,11 @@ _BY_REASON = {
     "rejected": "Look at some of these records (coordinates below) and ask their producer; they are not counted.",
     "late": "If the delay stays, raise `lateness` of {stream} to the value named above; if not, ask its producer.",
     "recreated": "Ask who deleted and created the topic of {stream} again; records in between may be gone.",
+    "skipped": "Compare with the reason the operator gave; nothing in these records was judged.",
+    "read_again": "Nothing: panes that are closed stay as they are, and the stream is judged again once it has caught up.",
+    "blind": "Look at the models' own logs for that time: what went wrong then, nobody has told. "
+    "Lengthen the retention of the ledger, or find out why the judge could not go on.",
+    "poison": "Look at the record (coordinates below), then report what ends a worker: its log has the last words.",
     "new_version": "Compare with the rollout plan; if nobody meant to deploy it, stop the rollout.",
     "score_shift": "Stop the rollout of {subject}, or go back a version, until somebody has explained its scores.",
     "new_configuration": "Compare with the change you planned; the hash of the configuration is in this event.",

@@ -68,6 +68,10 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "rejected": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records could not be read{f.extra}",
     "late": lambda f: f"{f.subject}: {percent(f.value)} of {f.n} records came too late to be counted{f.extra}",
     "lost": lambda f: f"{f.subject}: retention deleted {f.n} records before they were read{f.extra}",
+    "skipped": lambda f: f"{f.subject}: an operator moved the monitor past {f.n} records{f.extra}",
+    "read_again": lambda f: f"{f.subject}: an operator moved the monitor back by {f.n} records{f.extra}",
+    "blind": lambda f: f"the monitor was blind{f.extra}; {f.n} records were counted and not judged",
+    "poison": lambda f: f"a record ended every worker that read it and was set aside{f.extra}",
     "recreated": lambda f: f"{f.subject}: the topic was deleted and created again{f.extra}",
     "distribution": lambda f: (
         f"{f.subject} is distributed differently: divergence {f.value:.2f} over {f.n} values; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -21,6 +22,25 @@ MAX_SPANS = 16
 
 Said = tuple[str, str, Finding | None]
 """(check, subject, finding while it holds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened at one moment.
+
+    Attributes:
+        n, extra: as in `stream.judging.describe.Facts`. spans, detail: evidence.
+        subject, severity: those of the stream where they are empty.
+    """
+
+    check: str
+    reason: str
+    n: int
+    extra: str = ""
+    spans: list[list[int]] = field(default_factory=list)
+    subject: str = ""
+    severity: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 class News:
@@ -71,20 +91,24 @@ class News:
         facts, onset = Facts(name, float(n), 0.0, n, extra), pane.index * self.pane_ms
         return found(self.plan, reason, facts, check=check, severity=severity, onset_ms=onset, evidence=evidence)
 
-    def happened(
-        self, now_ms: int, event_ms: int, check: str, reason: str, n: int, extra: str, spans: list[list[int]]
-    ) -> None:
+    def happened(self, now_ms: int, event_ms: int, what: Moment) -> None:
         """Note something that happened at one moment; it is shown for 3 panes. A second one of its kind adds to it."""
-        subject = "configuration" if reason == "new_configuration" else self.plan.name
-        severity = "ticket" if reason == "new_configuration" else self.severity
-        known = self.notices.get((check, subject))
-        if known is not None and known[0].reason == reason:
+        subject, n, spans = what.subject or self.plan.name, what.n, what.spans
+        known = self.notices.get((what.check, subject))
+        if known is not None and known[0].reason == what.reason:
             n += known[0].n
             spans = [*known[0].evidence["spans"], *spans][-MAX_SPANS:]
-        evidence = {"topic": self.plan.topic, "spans": spans}
-        facts = Facts(subject, float(n), 0.0, n, extra)
-        finding = found(self.plan, reason, facts, check=check, severity=severity, onset_ms=event_ms, evidence=evidence)
-        self.notices[check, subject] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
+        evidence = {"topic": self.plan.topic, "spans": spans, **what.detail}
+        finding = found(
+            self.plan,
+            what.reason,
+            Facts(subject, float(n), 0.0, n, what.extra),
+            check=what.check,
+            severity=what.severity or self.severity,
+            onset_ms=event_ms,
+            evidence=evidence,
+        )
+        self.notices[what.check, subject] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
 
     def on_tick(self, now_ms: int, elapsed_ms: int, event_ms: int) -> list[Said]:
         """Return what needs no pane. ``now_ms`` is ledger time, ``event_ms`` the stream's watermark."""

@@ -11,18 +11,26 @@ from stream.judging.learning import Learning
 from stream.judging.news import News
 from stream.judging.pulse import Pulse
 from stream.layout import Section
-from stream.ledger import Key
+from stream.ledger import Key, Position
 from stream.panes import ClosedPane, Panes
 from stream.plan import StreamPlan
+
+UNJUDGED = "unjudged"
+"""The class of records whose counts the ledger lost before the judge had folded them."""
 
 
 @dataclass(eq=False)
 class Account:
-    """The identity of one stream in one partition: offsets covered by accepted entries, and records by class (P1)."""
+    """The identity of one stream in one partition: offsets covered by accepted entries, and records by class (P1).
+
+    Attributes:
+        start, next: offsets. inc: incarnation of the partition.
+    """
 
     start: int
     next: int
-    classes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    inc: int = 0
+    classes: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*CLASSES, UNJUDGED), 0))
     rejected: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -35,6 +43,12 @@ class Account:
             self.classes[name] += getattr(counts, name)
         for reason, count in counts.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
+
+    def passed_over(self, to: int, kind: str) -> int:
+        """Account for the offsets below ``to`` that no entry told about; return how many."""
+        n, self.next = to - self.next, to
+        self.classes[kind] = self.classes.get(kind, 0) + n
+        return n
 
 
 class Watch:
@@ -51,10 +65,17 @@ class Watch:
         self.accounts: dict[Key, Account] = {}
         self.closed = {"complete": 0, "partial": 0, "history": 0}
 
-    def entry(self, key: Key, covers: tuple[int, int], counts: StreamCounts) -> None:
-        """Fold the part of an accepted entry that is about this stream."""
-        self.accounts.setdefault(key, Account(covers[0], covers[0])).add(covers[1], counts)
+    def entry(self, key: Key, inc: int, covers: tuple[int, int], counts: StreamCounts, again: bool) -> None:
+        """Fold the part of an accepted entry that is about this stream.
+
+        Args:
+            inc: incarnation of the partition. covers: [from, to).
+            again: they were counted before: closed panes do not change, nothing is learned, and they are no sign of life.
+        """
+        self.accounts.setdefault(key, Account(covers[0], covers[0], inc)).add(covers[1], counts)
         self.panes.add(counts)
+        if again:
+            return
         self.learning.entry(counts)
         rejected = sum(counts.rejected.values())
         self.news.rejected += rejected
@@ -68,9 +89,41 @@ class Watch:
         if not pane.partial:
             self.learning.keep(pane)
 
-    def reopened(self, key: Key, start: int) -> None:
+    def reopened(self, key: Key, inc: int, start: int) -> None:
         """The partition's topic was recreated: its accounting starts again."""
-        self.accounts[key] = Account(start, start)
+        self.accounts[key] = Account(start, start, inc)
+
+    def moved(self, key: Key, inc: int, before: int, to: int) -> int:
+        """An operator moved the position; return how many offsets were skipped, negative where some are read again.
+
+        What is skipped is lost. Where records are read again the accounting starts again, or they would stand in it twice.
+        """
+        account = self.accounts.setdefault(key, Account(before, before, inc))
+        if to < before:
+            self.accounts[key] = Account(to, to, inc)
+            return to - before
+        account.inc = inc
+        return account.passed_over(to, "lost")
+
+    def overlook(self, positions: dict[Key, Position]) -> int:
+        """Go on where the ledger does, past entries that are gone; return how many records stay unjudged.
+
+        Panes that may hold some of them are dropped, those that later entries would add to them too.
+        """
+        n, moved = 0, False
+        for key, position in positions.items():
+            account = self.accounts.get(key)
+            if account is None or account.inc != position.incarnation:
+                account = self.accounts[key] = Account(position.first, position.first, position.incarnation)
+            moved = moved or account.next != position.next
+            if account.next > position.next:
+                self.accounts[key] = Account(position.next, position.next, position.incarnation)
+            else:
+                n += account.passed_over(position.next, UNJUDGED)
+        if moved:
+            frontiers = [position.frontier.get(self.plan.name, (None, None))[0] for position in positions.values()]
+            self.panes.drop(max((item for item in frontiers if item is not None), default=0))
+        return n
 
     def adopt(self, section: Section) -> None:
         """Go over to another section of the same stream."""
@@ -92,12 +145,17 @@ class Watch:
             "pulse": self.pulse.state(),
             "news": self.news.state(),
             "learning": self.learning.state(),
-            "accounts": [[*key, a.start, a.next, a.classes, a.rejected] for key, a in sorted(self.accounts.items())],
+            "accounts": [
+                [*key, a.start, a.next, a.inc, a.classes, a.rejected] for key, a in sorted(self.accounts.items())
+            ],
             "closed": self.closed,
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
         for part in ("panes", "bank", "pulse", "news", "learning"):
             getattr(self, part).restore(tree[part])
-        self.accounts = {(t, p): Account(start, to, dict(c), dict(r)) for t, p, start, to, c, r in tree["accounts"]}
+        self.accounts = {
+            (topic, partition): Account(start, to, inc, dict(classes), dict(rejected))
+            for topic, partition, start, to, inc, classes, rejected in tree["accounts"]
+        }
         self.closed = dict(tree["closed"])

@@ -11,7 +11,6 @@ from stream.codec import FormatError, UnknownFormatError, read_header
 from stream.kafka.patience import patiently
 from stream.kafka.tail import Tail, TruncatedError
 from stream.ledger import Fold
-from stream.publishing import Positions
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +24,25 @@ class LedgerTail:
         self._tail = Tail(brokers, topic)
         self._read = asyncio.Condition()
 
-    async def start(self, positions: Positions | None) -> None:
-        """Start at stored positions (or at the beginning) and fold to the end of the ledger.
+    async def start(self, known: dict[str, Any] | None) -> None:
+        """Start from the newest fold that is stored (`stream.publishing.newest_fold`) and fold to the end of the ledger.
+
+        Where the ledger begins beyond it the fold may still be lost after that (`stream.ledger.Fold.cut`).
 
         Raises:
-            TruncatedError: the ledger begins after the newest positions: `stream.worker` says what helps.
+            TruncatedError: nothing is stored, and the ledger does not begin at its beginning.
         """
-        if positions is not None:
-            self.fold = Fold.restore(positions.fold)
-        await self._tail.start(self.fold.offset if positions is not None else None)
-        if positions is None and await self._tail.begin() > 0:
-            raise TruncatedError(self._tail.topic, 0, await self._tail.begin())
+        if known is not None:
+            self.fold = Fold.restore(known)
+        begin = await self._tail.start()
+        if known is None and begin > 0:
+            raise TruncatedError(self._tail.topic, 0, begin)
+        self.fold.cut(begin)
+        self._tail.go_to(self.fold.offset)
+        await self.read_on()
+
+    async def read_on(self) -> None:
+        """Fold to the end of the ledger as it is now; only before `run`."""
         self._apply(await self._tail.read_to_end())
 
     async def stop(self) -> None:

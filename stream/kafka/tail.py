@@ -36,18 +36,17 @@ class Tail:
             max_partition_fetch_bytes=4 << 20,
         )
 
-    async def start(self, offset: int | None = None) -> None:
-        """Connect and go to an offset, or to the beginning of the topic.
-
-        Raises:
-            TruncatedError: the offset lies before the beginning of the topic.
-        """
+    async def start(self) -> int:
+        """Connect, go to the beginning of the topic and return its offset."""
         await self._consumer.start()
         self._consumer.assign([self._tp])
         begin = await self.begin()
-        if offset is not None and offset < begin:
-            raise TruncatedError(self.topic, offset, begin)
-        self._consumer.seek(self._tp, begin if offset is None else offset)
+        self.go_to(begin)
+        return begin
+
+    def go_to(self, offset: int) -> None:
+        """Read on from an offset."""
+        self._consumer.seek(self._tp, offset)
 
     async def stop(self) -> None:
         await self._consumer.stop()

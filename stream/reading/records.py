@@ -46,8 +46,10 @@ REASONS = (
     "unsupported_encoding",
     "bad_time",
     "future",
+    "poison",
 )
-"""Why a record is rejected. The last two are found when its event time is read (`stream.reading.eventtime`)."""
+"""Why a record is rejected. ``bad_time`` and ``future`` are found when its event time is read (`stream.reading.eventtime`).
+``poison`` is not decoded at all: it ended every worker that did so (`stream.trouble`)."""
 
 _EXACT_DIGITS = 18
 

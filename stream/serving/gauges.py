@@ -60,6 +60,7 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     yield m.ALERT_SENDS_FAILED, (), host.failed_sends
     yield m.PUBLISH_LAG, (), max(worker.ledger.fold.offset - host.host.published, 0)
     yield m.CHECKPOINT, (), host.checkpointed
+    yield m.GAPS, (), host.judge.gaps
     if host.judge.incidents is None or not worker.speaks:
         return
     owners = {} if worker.layout is None else {model.name: model.owner for model in worker.layout.plan.models}

@@ -115,6 +115,13 @@ LEDGER_DROPPED = _counter(
     "ledger_records_dropped", (), "records", "max", "Ledger records not accepted since this worker started."
 )
 TICK = _gauge("ledger_tick_timestamp_seconds", (), "s", "max", "Wall clock of the last accepted tick of the ledger.")
+GAPS = _counter(
+    "judge_gaps",
+    (),
+    "gaps",
+    "max",
+    "How often the ledger had lost what was not judged yet, since this application began.",
+)
 CHECKPOINT = _gauge(
     "checkpoint_last_success_timestamp_seconds",
     (),
@@ -140,7 +147,7 @@ RECORDS = _counter(
     ("stream", "class"),
     "records",
     "max",
-    "Records by class: applied, late, rejected, tombstones, filtered, gaps, lost.",
+    "Records by class: applied, late, rejected, tombstones, filtered, gaps, lost, unjudged.",
 )
 REJECTED = _counter(
     "records_rejected", ("stream", "reason"), "records", "max", "Records that could not be read, by reason."

@@ -70,7 +70,7 @@ def test_version(streamgauge: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["bogus"], "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, demo, version"),
+        (["bogus"], "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, reopen, demo, version"),
         (["chek"], "there is no command 'chek'; did you mean 'check'?"),
         (["check", "--bogus"], "unrecognized arguments: --bogus"),
         (["check", "--ofline"], "unrecognized arguments: --ofline; did you mean '--offline'?"),
@@ -167,12 +167,17 @@ def test_a_cluster_that_is_down_is_one_line(streamgauge: Command, configure: Con
     assert re.fullmatch(rf"streamgauge {name}: kafka\.brokers: no broker answers at {NOBODY}.*\n", ended.err)
 
 
-def test_run_does_not_start_without_a_cluster(configure: Configure) -> None:
-    """As the other commands; in a process of its own, because a worker changes logging and garbage collection."""
-    process = call("run", configure(NOBODY).file, stdout=subprocess.PIPE)
+def test_run_waits_for_a_cluster_and_can_be_stopped(configure: Configure) -> None:
+    """One line, and 0 at the end. In a process of its own, because a worker changes logging and garbage collection."""
+    configuration = configure(NOBODY)
+    configuration.edit("models:\n", "web: {port: 0}\nmodels:\n")
+    process = call("run", configuration.file, stdout=subprocess.PIPE)
+    assert process.stderr is not None
+    line = process.stderr.readline().decode()
+    process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (69, b"")
-    assert err == f"streamgauge run: kafka.brokers: no Kafka broker answers at {NOBODY}\n".encode()
+    assert (process.returncode, out, err) == (0, b"", b""), err
+    assert line.endswith(f"no Kafka broker answers at {NOBODY}; waiting for one\n")
 
 
 def test_an_error_of_ours_ends_with_70(

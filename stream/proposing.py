@@ -1,0 +1,83 @@
+"""Bringing into force what the judge wants: names, bins, a reference. First the blob, then the note."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Any
+
+from stream.clock import Clocks
+from stream.codec import pack, unpack
+from stream.judge import Judge, Proposal
+from stream.kafka.ledger_tail import LedgerTail
+from stream.kafka.producer import Producer
+from stream.kafka.store import Store
+from stream.ledger import adopt_header
+
+log = logging.getLogger(__name__)
+
+PROPOSAL_S = 10.0
+
+
+class Proposing:
+    """What one host of the judge proposes."""
+
+    def __init__(self, app: str, producer: Producer, store: Store, ledger: LedgerTail, clocks: Clocks) -> None:
+        self._topic = f"{app}.ledger"
+        self._clocks = clocks
+        self._producer = producer
+        self._store = store
+        self._ledger = ledger
+        self._lesson: asyncio.Task[None] | None = None
+        self._proposed: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Give up what is being learned."""
+        if self._lesson is not None:
+            self._lesson.cancel()
+
+    async def propose(self, judge: Judge) -> None:
+        """Propose what the judge wants now; the caller folds nothing meanwhile.
+
+        Bins of hundreds of fields take long to learn, so a thread looks.
+        """
+        proposal = await asyncio.to_thread(judge.proposal)
+        if proposal is not None:
+            await self._adopt(proposal)
+        if self._lesson is None or self._lesson.done():
+            lesson = await asyncio.to_thread(judge.lesson)
+            if lesson:
+                self._lesson = asyncio.create_task(self._learn(judge, lesson), name="learn")
+
+    async def _adopt(self, proposal: Proposal) -> None:
+        now = self._clocks.monotonic()
+        if now - self._proposed.get(proposal.new, -PROPOSAL_S) < PROPOSAL_S:
+            return
+        self._proposed = {proposal.new: now}
+        name = await self._store.put_blob(proposal.tree, self._ledger.fold.offset)
+        header = adopt_header(proposal.what, name, proposal.parent)
+        await self._producer.send(self._topic, b"note", pack(header))
+        log.info("proposed %s %s", proposal.what, name)
+
+    async def _learn(self, judge: Judge, lesson: dict[str, Any]) -> None:
+        """Learn a reference in a subprocess, so that a slow fit never delays the judge."""
+        frame = await asyncio.to_thread(pack, {"kind": "lesson"}, lesson)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stream.learn",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, _ = await process.communicate(frame)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if process.returncode != 0:
+            log.error("learning the reference failed with exit code %s; it is tried again", process.returncode)
+            await asyncio.sleep(PROPOSAL_S)
+            return
+        await self._adopt(judge.reference_proposal(unpack(out)[1]))
+        await asyncio.sleep(PROPOSAL_S)
