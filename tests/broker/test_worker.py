@@ -10,94 +10,20 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from stream.codec import unpack
-from stream.demo.broker import EmbeddedBroker
-from stream.exits import GONE, NO_INPUT, UNAVAILABLE
-from stream.kafka.cluster import create_ours
+from stream.exits import NO_INPUT
 from stream.parts import blob_key, checkpoint_key, split
 from stream.publishing import latest_checkpoint, latest_positions
 from tests.broker import reading
+from tests.broker.bench import BASE_MS, Bench, Broker
 from tests.broker.process import Worker, running, until
 from tests.brokers import admin
-from tests.brokers.admin import Row, unique
-from tests.brokers.kafka import Kafka, free_port
-
-BASE_MS = 1_767_571_200_000
-Broker = Kafka | EmbeddedBroker
-
-
-class Bench:
-    """An application that watches one stream of one topic.
-
-    Args:
-        broker: where. folder: for files. extra: more lines of the stream. partitions: of the input topic.
-    """
-
-    def __init__(self, broker: Broker, folder: Path, extra: str = "", partitions: int = 1, start: str = "end") -> None:
-        self.address, self.folder = broker.address, folder
-        self.app, self.topic = unique("app"), unique("input")
-        self.sent = 0
-        self.text = f"""
-app: {self.app}
-pane: 1s
-lateness: 3s
-start: {start}
-models:
-  m:
-    owner: risk
-    decision: decide
-    when_wrong: rules decide
-    features: {{topic: {self.topic}, time: {{field: ts, unit: ms}}, fields: {{x: }}{extra}}}
-"""
-        asyncio.run(admin.create_topic(self.address, self.topic, partitions))
-        asyncio.run(create_ours(self.address, self.app))
-
-    def worker(self, name: str = "worker") -> Worker:
-        """Return a worker that is not started."""
-        return Worker(self.folder, name, self.address, self.text)
-
-    @contextmanager
-    def at_work(self) -> Iterator[Worker]:
-        """Give a worker that is ready; it is killed in the end."""
-        with running() as workers:
-            workers.append(self.worker().start())
-            until("the worker is ready", workers[0].ready)
-            yield workers[0]
-
-    def send(self, n: int, partition: int = 0) -> None:
-        """Write records to a partition, ten to a second of event time."""
-        stamps = [BASE_MS + 100 * (self.sent + i) for i in range(n)]
-        self.sent += n
-        rows = [Row(json.dumps({"x": i % 7, "ts": ts}).encode(), None, partition) for i, ts in enumerate(stamps)]
-        asyncio.run(admin.produce(self.address, self.topic, rows))
-
-    def ledger(self) -> reading.Ledger:
-        """Read the ledger."""
-        return reading.Ledger.of(self.address, self.app)
-
-    def state(self) -> dict[str, bytes]:
-        """Return what compaction would leave of the state topic."""
-        view = {record.key.decode(): record.value for record in reading.read(self.address, f"{self.app}.state")}
-        return {key: value for key, value in view.items() if value is not None}
-
-    def classes(self) -> Counter[str]:
-        """Return the records of the stream by class, over all partitions and incarnations."""
-        return +sum(self.ledger().classes.values(), Counter[str]())
-
-    def events(self) -> list[tuple[str, str, str]]:
-        """Return (check, reason, status) of the alert events."""
-        found, _ = reading.events(self.address, self.app)
-        return [(event["check"], event["labels"]["reason"], event["status"]) for event in found]
-
-    def settled(self, **classes: int) -> None:
-        """Wait until the ledger counts exactly these records."""
-        until(f"the ledger counts {classes}", lambda: self.classes() == classes, 90, 0.5)
+from tests.brokers.admin import Row
+from tests.brokers.kafka import Kafka
 
 
 @pytest.fixture
@@ -154,15 +80,6 @@ def test_streams_of_opposite_skew_are_counted_whole(broker: Broker, tmp_path: Pa
     with bench.at_work() as worker:
         bench.settled(applied=2 * 2400, filtered=2 * 2400)
         assert worker.stop()[0] == 0
-
-
-def test_a_broker_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
-    """Exit code 69, which means: start me again later."""
-    text = "app: a\nmodels: {m: {owner: o, decision: d, when_wrong: w, features: {topic: t}}}\n"
-    worker = Worker(tmp_path, "worker", f"127.0.0.1:{free_port()}", text)
-    assert worker.start().ended() == UNAVAILABLE
-    assert len(lines(worker)) == 1
-    assert "no Kafka broker answers" in worker.text
 
 
 def test_a_missing_topic_is_said_in_one_line(broker: Broker, bench: Bench) -> None:
@@ -226,24 +143,6 @@ def test_what_retention_took_is_counted_as_lost(kafka: Kafka, tmp_path: Path) ->
         until("an incident opens", lambda: ("lost", "lost", "firing") in bench.events(), 20, 0.5)
         found, _ = reading.events(bench.address, bench.app)
         assert {"topic": bench.topic, "partition": 0, "from": 100, "to": 350} in found[0]["evidence"]["coordinates"]
-
-
-def test_a_ledger_that_is_deleted_under_a_worker_ends_it(kafka: Kafka, tmp_path: Path) -> None:
-    """A worker that stood still for longer than the ledger reaches back says so, and that restarting does not help."""
-    bench = Bench(kafka, tmp_path)
-    with bench.at_work() as worker:
-        assert worker.process is not None
-        worker.process.send_signal(signal.SIGSTOP)
-        ledger = f"{bench.app}.ledger"
-        time.sleep(1)  # a fetch that was under way must not bring what comes now
-        asyncio.run(admin.produce(bench.address, ledger, [b"x"] * 9))
-        end = reading.read(bench.address, ledger)[-1].offset
-        asyncio.run(admin.delete_records(bench.address, ledger, {0: end}))
-        worker.process.send_signal(signal.SIGCONT)
-        assert worker.ended() == GONE
-        assert "is gone, the topic begins at" in worker.text
-        assert worker.start().ended() == GONE
-        assert lines(worker)[-1].endswith("Start under a new `app:` name, which is a new history")
 
 
 @pytest.mark.slow
