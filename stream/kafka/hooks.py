@@ -170,7 +170,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @staticmethod
     def _discard(fetcher: Any, tp: TP) -> None:
-        del fetcher._records[tp]
+        result = fetcher._records.pop(tp)
+        if isinstance(result, aiokafka_fetcher.FetchResult):
+            # A generator that is never run refers back to its owner: without this the cycle keeps every byte that was fetched,
+            # since the garbage collector is told to look rarely.
+            result._partition_records._records_iterator = None
         fetcher._notify(fetcher._wait_consume_future)  # the next fetch may be sent
 
 
@@ -302,7 +306,10 @@ _FIELDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         ("_records", "_subscriptions", "_wait_consume_future", "_closed", "_max_partition_fetch_bytes"),
     ),
     (aiokafka_fetcher.FetchResult.__init__, ("_partition_records", "_assignment")),
-    (aiokafka_fetcher.PartitionRecords.__init__, ("_records", "next_fetch_offset", "_check_crcs")),
+    (
+        aiokafka_fetcher.PartitionRecords.__init__,
+        ("_records", "_records_iterator", "next_fetch_offset", "_check_crcs"),
+    ),
     (TopicPartitionState.__init__, ("highwater",)),
     (faust_consumer.Consumer.__init__, ("_read_offset",)),
 )
