@@ -70,7 +70,10 @@ def test_version(streamgauge: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["bogus"], "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, reopen, demo, version"),
+        (
+            ["bogus"],
+            "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, reopen, demo, version",
+        ),
         (["chek"], "there is no command 'chek'; did you mean 'check'?"),
         (["check", "--bogus"], "unrecognized arguments: --bogus"),
         (["check", "--ofline"], "unrecognized arguments: --ofline; did you mean '--offline'?"),
