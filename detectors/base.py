@@ -97,7 +97,8 @@ class Detector(ABC):
         name = type(self).__name__
         require(x.ndim >= 1 and x.shape[0] == self.k, f"{name}: 'x' must have {self.k} rows, got shape {x.shape}")
         require(n.shape == (self.k,), f"{name}: 'n' must have shape ({self.k},), got {n.shape}")
-        usable = (n >= self.min_n) & np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        finite = np.isfinite(x)
+        usable = (n >= self.min_n) & (finite if x.ndim == 1 else finite.all(axis=tuple(range(1, x.ndim))))
         self.ignored += ~usable
         self.drift_detected[:] = False
         self.reason[:] = 0
