@@ -20,13 +20,13 @@ from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.errors import ConsumerStoppedError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from packaging.version import Version
 
 from stream.batch import RecordBatch
+from stream.kafka.checksum import FetchedRecords
 from stream.kafka.fetch import CHUNK_BYTES, interleave, read
 from stream.kafka.inflate import LIMIT, Limit, TooLargeError, record_modules
 
@@ -261,7 +261,7 @@ def in_thread(consumer: Consumer) -> tuple[asyncio.AbstractEventLoop, aiokafka.A
 
 
 def self_test() -> None:
-    """Check versions and hooks of the installed packages, and read a batch through them.
+    """Check versions and hooks of the installed packages, and read a batch through them; from then on they are in place.
 
     Raises:
         UnknownEngine: one line with the package, its version, what is missing and the versions known to work.
@@ -278,6 +278,7 @@ def self_test() -> None:
             if name not in function.__code__.co_names:
                 _unknown(function.__module__.split(".")[0], f"the field {name} used in {function.__qualname__}")
     _read_one_batch()
+    aiokafka_fetcher.MemoryRecords = FetchedRecords
 
 
 _HOOKS: tuple[tuple[type, tuple[str, ...]], ...] = (
@@ -305,6 +306,7 @@ _FIELDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         aiokafka_fetcher.Fetcher.__init__,
         ("_records", "_subscriptions", "_wait_consume_future", "_closed", "_max_partition_fetch_bytes"),
     ),
+    (aiokafka_fetcher.Fetcher._proc_fetch_request, ("MemoryRecords",)),
     (aiokafka_fetcher.FetchResult.__init__, ("_partition_records", "_assignment")),
     (
         aiokafka_fetcher.PartitionRecords.__init__,
@@ -320,7 +322,7 @@ def _read_one_batch() -> None:
         builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 10_000)
         builder.append(0, 7, b"key", bytes(2000), [("header", b"value")])
         data = bytes(builder.build())
-        (batch,) = read(MemoryRecords(data), "topic", 0, 0, 1, True, LIMIT)
+        (batch,) = read(FetchedRecords(data), "topic", 0, 0, 1, True, LIMIT)
         row = (batch.offsets, batch.timestamps, batch.keys, batch.values, batch.headers)
         if row != ([0], [7], [b"key"], [bytes(2000)], [(("header", b"value"),)]):
             _unknown("aiokafka", f"a {name} batch of one record that reads as expected")
@@ -328,7 +330,7 @@ def _read_one_batch() -> None:
         _unknown("aiokafka", "zstd_decode in aiokafka.record")
     try:
         Limit(1000).install()
-        (batch,) = read(MemoryRecords(data), "topic", 0, 0, 1, True, LIMIT)
+        (batch,) = read(FetchedRecords(data), "topic", 0, 0, 1, True, LIMIT)
     finally:
         Limit().install()
     if batch.unreadable != "too_large":

@@ -23,7 +23,6 @@ class Deadly(JsonDecoder):
         return super().__call__(values)
 
 
-DECODERS["json"] = Deadly
-
 if __name__ == "__main__":
+    DECODERS["json"] = Deadly
     sys.exit(cli.main())

@@ -108,7 +108,7 @@ def test_the_bound_grows_with_what_it_depends_on() -> None:
 BATCH = """
 import sys
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
+from stream.kafka.checksum import FetchedRecords
 from stream.kafka.fetch import read
 from stream.kafka.inflate import Limit
 from tests.hostile.attack import resident
@@ -121,7 +121,7 @@ if sys.argv[1] == "write":
     open(sys.argv[2], "wb").write(builder.build())
 else:
     Limit().install()
-    fetched = MemoryRecords(open(sys.argv[2], "rb").read())
+    fetched = FetchedRecords(open(sys.argv[2], "rb").read())
     before = resident()
     found = list(read(fetched, "t", 0, 0, 500_000, True, 1))
     fetched_to = int(sys.argv[3])

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 
 from stream.batch import RecordBatch
+from stream.kafka.checksum import FetchedRecords
 from stream.kafka.fetch import CHUNK, CHUNK_BYTES, interleave, read
 from stream.kafka.inflate import LIMIT, Limit
 from stream.reading.records import MAX_BYTES
@@ -29,7 +29,7 @@ def kafka_batch(base: int, values: Iterable[bytes], codec: int = 0, attributes: 
 
 def cut(*batches: bytearray, position: int = 0, check_crcs: bool = False, budget: int = 9 * LIMIT) -> list[RecordBatch]:
     """Return the record batches of a fetch that consists of ``batches``."""
-    return list(read(MemoryRecords(bytes(b"".join(batches))), "t", 0, position, 99, check_crcs, budget))
+    return list(read(FetchedRecords(bytes(b"".join(batches))), "t", 0, position, 99, check_crcs, budget))
 
 
 def numbers(start: int, count: int) -> list[bytes]:
@@ -121,7 +121,7 @@ def test_millions_of_empty_records_are_a_bomb_too() -> None:
 
 def test_reading_stops_at_the_budget_and_can_go_on() -> None:
     """A fetch that unpacks to more than the memory allowed is handed over in portions."""
-    fetched = MemoryRecords(bytes(b"".join(kafka_batch(n * 1001, [bytes(1000)] * 1001) for n in range(3))))
+    fetched = FetchedRecords(bytes(b"".join(kafka_batch(n * 1001, [bytes(1000)] * 1001) for n in range(3))))
     first = list(read(fetched, "t", 0, 0, 99, False, 1_000_000 - 1))
     assert fetched.has_next()
     rest = list(read(fetched, "t", 0, first[-1].next, 99, False, LIMIT))
@@ -206,7 +206,7 @@ def damaged(batch: bytearray, byte: int, bit: int = 4) -> bytearray:
 def test_a_damaged_batch_is_fetched_again_before_it_counts_as_corrupt() -> None:
     """What was damaged on its way is whole at the broker. Nothing is left, so that the next fetch begins at the batch."""
     whole, next_one = kafka_batch(5, numbers(5, 5)), kafka_batch(10, numbers(10, 5))
-    fetched = MemoryRecords(bytes(kafka_batch(0, numbers(0, 5)) + damaged(whole, -1) + next_one))
+    fetched = FetchedRecords(bytes(kafka_batch(0, numbers(0, 5)) + damaged(whole, -1) + next_one))
     asked: list[int] = []
 
     def once_more(position: int) -> bool:
@@ -225,6 +225,6 @@ def test_a_damaged_batch_is_fetched_again_before_it_counts_as_corrupt() -> None:
 def test_the_length_of_a_damaged_batch_is_believed_within_the_log_only(byte: int, bit: int) -> None:
     """Its last offset is among what the checksum covers; at least one offset is passed over, or it would never end."""
     batch = damaged(kafka_batch(0, numbers(0, 5)), byte, bit)
-    found = list(read(MemoryRecords(bytes(batch)), "t", 0, 0, 5, True, 9 * LIMIT))
+    found = list(read(FetchedRecords(bytes(batch)), "t", 0, 0, 5, True, 9 * LIMIT))
     assert [batch.unreadable for batch in found] == ["corrupt"]
     assert 1 <= found[-1].next <= 5
