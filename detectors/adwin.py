@@ -50,8 +50,8 @@ class GuardedAdwin(Detector):
             stream is then WARMING_UP, visibly, instead of going on from bytes that may mean something else.
 
     Notes:
-        Cost: a Python loop over K, 0.2 us per stream and update. `river.drift.ADWIN` is a Python class around the same window: 1 us
-        more per update, and 2 s to import, which a restarted worker would wait for. The window's bytes are what `state` keeps.
+        Cost: a Python loop over K, 0.2 us per stream and update. `river.drift.ADWIN` is a Python class around the same window:
+        1 us more per update, and 2 s to import, which a restarted worker would wait for. `state` keeps the window's bytes.
         State: river's window, 2.0 kB after 100,000 updates (it grows with the logarithm), as bytes padded to a common
         length, and 300 bytes. One NaN makes river's ADWIN silent for ever; it never gets here.
         Blind spots: a change of the spread; it fires on improvement as well; a slow ramp is followed by the window.
