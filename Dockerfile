@@ -11,7 +11,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY detectors ./detectors
 COPY stream ./stream
 # What uv.lock names, by hash, and nothing else.
-RUN uv sync --frozen --no-dev --no-editable ${EXTRA:+--extra "$EXTRA"}
+RUN uv sync --frozen --compile-bytecode --no-dev --no-editable ${EXTRA:+--extra "$EXTRA"}
 
 FROM python:3.11.14-slim-bookworm
 COPY --from=build /opt/streamgauge /opt/streamgauge

@@ -17,7 +17,7 @@ setup: $(READY) ## install everything into .venv (uv where it is on the PATH, el
 $(READY): pyproject.toml uv.lock
 	@if command -v uv >/dev/null 2>&1; then \
 		echo "installing into .venv with uv"; \
-		uv sync --quiet --frozen --extra dev --extra demo; \
+		uv sync --quiet --frozen --compile-bytecode --extra dev --extra demo; \
 	else \
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 			{ echo "Python 3.11 or later is needed; name one:  make setup PYTHON=python3.12"; exit 1; }; \
