@@ -108,6 +108,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         left, turn = TAKE_BYTES, max(TAKE_BYTES // max(len(fetcher._records), 1), CHUNK_BYTES)
         parts: list[list[RecordBatch]] = []
         for tp, result in list(fetcher._records.items()):
+            self._let_go(result)
             if tp.topic in self.consumer.silent:
                 consumer.pause(tp)  # only assigned, to learn who is the judge; never read
             elif tp not in active and consumer._subscription.is_assigned(tp):
@@ -169,12 +170,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return damaged is not None and damaged[0] == position and monotonic() < damaged[2]
 
     @staticmethod
+    def _let_go(result: Any) -> None:
+        # A generator that is never run refers back to its owner: without this the cycle keeps every byte that was fetched, since
+        # the garbage collector is told to look rarely. A result that is no longer wanted has lost its records already.
+        records = getattr(result, "_partition_records", None)
+        if records is not None:
+            records._records_iterator = None
+
+    @staticmethod
     def _discard(fetcher: Any, tp: TP) -> None:
-        result = fetcher._records.pop(tp)
-        if isinstance(result, aiokafka_fetcher.FetchResult):
-            # A generator that is never run refers back to its owner: without this the cycle keeps every byte that was fetched,
-            # since the garbage collector is told to look rarely.
-            result._partition_records._records_iterator = None
+        del fetcher._records[tp]
         fetcher._notify(fetcher._wait_consume_future)  # the next fetch may be sent
 
 

@@ -169,6 +169,23 @@ async def test_thousands_of_seeks_while_records_flow(address: str) -> None:
 
 
 @on_kafka
+async def test_what_arrives_after_a_pause_is_fetched_again(address: str) -> None:
+    """A fetch that was under way at the pause comes back with records that aiokafka throws away: no gap, and no end of the worker."""
+    async with topic_and_ledger(address) as (topic, ledger):
+        await admin.produce(address, topic, [b"%d" % n for n in range(10)])
+        async with worker(address, [topic], ledger) as (source, seen):
+            await until(lambda: seen.batches and seen.batches[-1].next == 10)
+            for n in range(2, 5):
+                await asyncio.sleep(0.1)  # the consumer waits at the broker for more
+                await source.pause((topic, 0))
+                await admin.produce(address, topic, [b"%d" % i for i in range(10)])
+                await asyncio.sleep(0.7)
+                await source.resume((topic, 0))
+                await until(lambda n=n: seen.batches[-1].next == 10 * n)
+            assert_tiles(seen.batches, 0, 40)
+
+
+@on_kafka
 async def test_seek_on_a_lost_partition_is_refused(address: str) -> None:
     """A rebalance may take a partition before its tap seeks it: that is no error."""
     async with topic_and_ledger(address) as (topic, ledger), worker(address, [topic], ledger) as (source, _):
