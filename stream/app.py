@@ -31,7 +31,7 @@ def run(settings: Settings, timing: dict[str, Any] | None = None) -> int:
         settings: the configuration file, checked. timing: session and rebalance times for the group (see `make_app`).
 
     Raises:
-        Refusal: no broker, a missing topic or right, or the port of the pages is in use.
+        Refusal: a topic or a right is missing, the broker went away during the start, or the port of the pages is in use.
     """
     _log()
     spare_the_collector()

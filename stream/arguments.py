@@ -91,7 +91,7 @@ Back: what is read again does not count twice. The open panes of the streams
 of this topic close as partial; panes that are closed do not change, records
 for them count as after_close. Judging waits until what was read is reached.
 """,
-        'streamgauge reopen fraud.yaml --topic fraud.features --at end --why "load test"',
+        "streamgauge reopen fraud.yaml --topic fraud.features --at end --why test",
     ),
     "demo": ("real flights, a broker of its own, seven faults: see what it finds", "", "streamgauge demo --seed 2"),
     "version": ("print the version", "", "streamgauge version"),

@@ -16,8 +16,9 @@ class RecordBatch:
         start: fetch position before the chunk (may lie below the first record: control records, compaction).
         next: fetch position after it. end: end offset of the partition (high watermark) as last seen.
         offsets, timestamps (ms), keys, values, headers: one item per record, in offset order.
-        unreadable: empty, or why no record of the range can be read: ``too_large`` (it would unpack beyond the bound) or
-            ``corrupt`` (checksum or format broken). Such a batch has no records; its offsets are rejected for that reason.
+        unreadable: empty, or why no record of the range can be read: ``too_large`` (it would unpack beyond the bound),
+            ``corrupt`` (checksum or format broken) or ``poison`` (`stream.trouble`). Such a batch has no records; its offsets are
+            rejected for that reason.
         size: bytes of memory it takes, or took until it was found to be unreadable.
     """
 

@@ -44,7 +44,8 @@ def start(position: Position | None, begin: int, end: int, first: int, found: An
     """
     if position is None:
         return Start("open", first)
-    recreated = end < position.next or (found is not None and position.anchor is not None and found != position.anchor)
+    anchor = position.anchor
+    recreated = end < position.next or (anchor is not None and (anchor[0] >= end or found not in (None, anchor)))
     if recreated:
         return Start("reopen", begin, position.incarnation + 1)
     if begin > position.next:

@@ -43,7 +43,8 @@ class JudgeHost:
     Attributes:
         judge: its state. host: what is published. events: alert events sent, by (check, severity, status).
         refusals: topics of ours that refuse writes at present, with the last error.
-        failed_sends: how many sends were refused. heartbeat: wall clock (s) of the last moment at which everything was out.
+        failed_sends: how many sends of alerts were refused. ticked: wall clock (s) of the last accepted tick of ours.
+        heartbeat: wall clock (s) of the last moment at which everything was out and every partition had an owner that reads on.
         checkpointed: wall clock (s) of the last stored checkpoint.
         crossing: the ledger lost what was not judged. Nothing is judged until a note says where to go on, and no positions are
             stored until that is in a checkpoint: whoever comes next must find the same note behind them.

@@ -16,8 +16,8 @@ from stream.codec import digest, pack
 from stream.counts import StreamCounts
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
 from stream.judging.findings import Finding
+from stream.judging.happenings import blind, dead_letters, lost, poisoned, reopened
 from stream.judging.incidents import Clock, Incidents, Transition
-from stream.judging.moves import blind, dead_letters, lost, poisoned, reopened
 from stream.judging.news import Moment
 from stream.judging.watch import Watch
 from stream.layout import Layout, Section
@@ -84,7 +84,7 @@ class Judge:
         if self.judged is not None:
             return outputs
         if kind == "entry":
-            self._entry(header, body, outputs)
+            self._entry(header, body, before is not None and before.again, outputs)
         elif kind == "open" and before is not None:
             self._reopened(before.next, header, outputs)
         elif kind == "tick":
@@ -103,9 +103,8 @@ class Judge:
             return list(self.fold.in_force.values())
         return []
 
-    def _entry(self, header: dict[str, Any], body: dict[str, Any], outputs: Outputs) -> None:
+    def _entry(self, header: dict[str, Any], body: dict[str, Any], again: bool, outputs: Outputs) -> None:
         key = (header["topic"], header["partition"])
-        again = header["from"] < self.fold.positions[key].history and header["inc"] > 0
         for name, tree in body.items():
             watch = self.watches.get(name)
             if watch is None:
@@ -154,7 +153,9 @@ class Judge:
             history = watermark(self.fold, watch.plan, watch.section.partitions).history
             for check, finding in watch.pulse.tick(self.fold, elapsed_ms, history):
                 self._state(watch, check, watch.plan.name, finding, outputs)
-            for check, subject, finding in watch.news.on_tick(self.fold.time_ms, elapsed_ms, self._since(watch)):
+            for notice, holds in watch.news.noticed(self.fold.time_ms):
+                self._emit(self._board.observe_notice(watch.plan.name, notice, holds, self._now(watch)), outputs)
+            for check, subject, finding in watch.news.on_tick(elapsed_ms, self._since(watch)):
                 self._state(watch, check, subject, finding, outputs)
             self._close(watch, outputs)
         if self.incidents is not None:

@@ -64,7 +64,7 @@ def _bins(field: Field, row: int, sketch: Sketch) -> Bins | None:
     if kind == "bool":
         return Bins("bool", _floats(), _ints(), _ints())
     if kind == "category" and not (field.kind is None and saturated):
-        return _categories(field, row, sketch)
+        return _categories(row, sketch)
     if kind == "code" or (kind == "number" and field.kind is None and field.range is None and _are_codes(sketch, row)):
         return _codes(field, row, sketch)
     return Bins("number", numeric_edges(values, counts), _ints(), _ints()) if kind == "number" else None
@@ -100,7 +100,7 @@ def numeric_edges(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDA
     return edges
 
 
-def _categories(field: Field, row: int, sketch: Sketch) -> Bins:
+def _categories(row: int, sketch: Sketch) -> Bins:
     hashes, counts, _ = sketch.strings(row)
     order = np.lexsort((hashes, -counts))
     shown = sketch.shown(row)

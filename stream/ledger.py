@@ -10,7 +10,8 @@ ownership.
 
 Kinds of records and their headers (the bodies are those of `stream.counts`):
 
-* ``open``  topic, partition, inc, to, anchor, end: an input partition starts, or again after its topic was recreated;
+* ``open``  topic, partition, inc, to, anchor, end, perhaps why: an input partition starts, or again, because its topic was
+  recreated or an operator moved it;
 * ``entry`` topic, partition, inc, from, to, layout, anchor, end, frontier: what the offsets [from, to) held;
 * ``tick``  n, elapsed, wall, writer, clipped: time has passed (ms);
 * ``note``  note, ...: ``adopt`` (what, new, parent); ``start`` (`stream.trouble`); ``judge_gap`` (`Fold.cut`).
@@ -48,7 +49,7 @@ class Position:
 
     Attributes:
         next: first offset that no accepted entry covers. first: where this incarnation started.
-        incarnation: 0, or how often the topic was recreated.
+        incarnation: 0, then one more for each time the topic was recreated or an operator moved the position.
         anchor: the last record covered; before the first the record before the start; None when there is none.
         end: end offset that the newest entry saw. history: end offset that the first ``open`` saw; of a partition that an
             operator moved back, the offset up to which it is read again.
@@ -137,7 +138,9 @@ class Fold:
         if header["inc"] != (0 if known is None else known.incarnation + 1):
             return False
         start = header["to"]
-        history = header["end"] if known is None else max(start, known.next) if "why" in header else start
+        history = header["end"] if known is None else start
+        if known is not None and "why" in header:
+            history = max(start, known.next, known.history)
         self.positions[key] = Position(
             next=start,
             first=start,

@@ -80,7 +80,7 @@ class Starting:
         await self._store.start()
         try:
             await self._ledger.start(newest_fold(self._store.records))
-            if self._ledger.fold.lost:
+            while self._ledger.fold.lost:  # another's note may be first, and be about less
                 await self._go_on()
             return await self._in_force()
         except (TruncatedError, MissingBlobError) as error:

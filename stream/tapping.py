@@ -1,8 +1,8 @@
 """Taps at work: assignment, batches in, entries out, reading back. One `Tapping` for all partitions of a worker.
 
-The loop of rule 4: cut, send, wait for the answer whatever it is, read the ledger to its end, compare. Whoever wrote an
-accepted entry, its counts describe the same records; a tap whose position is not the ledger's drops what it holds and
-starts where the ledger says.
+The loop of a tap (invariant 2 of DESIGN.md): cut, send, wait for the answer whatever it is, read the ledger to its end,
+compare. Whoever wrote an accepted entry, its counts describe the same records; a tap whose position is not the ledger's
+drops what it holds and starts where the ledger says.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ class Tapping:
     """All taps of one worker.
 
     Attributes:
-        lanes: by partition. layout: what the taps count by; the caller sets it when an adopted one is at hand.
-        restarts: how often a tap had to go where the ledger said.
+        lanes: by partition. input: the consumer, set by the caller once there is one.
     """
 
     def __init__(
@@ -84,7 +83,6 @@ class Tapping:
         clocks: Clocks,
     ) -> None:
         self.lanes: dict[Key, Lane] = {}
-        self.restarts = 0
         self.input: Input | None = None
         self._topic = f"{app}.ledger"
         self._hash_key = hash_key
@@ -271,7 +269,6 @@ class Tapping:
         lane = self.lanes.get(key)
         if lane is None or lane.starting:
             return
-        self.restarts += lane.tap is not None
         lane.tap, lane.starting = None, True
         lane.parked.clear()
         task = asyncio.create_task(self._start(key, lane), name=f"start {key[0]}/{key[1]}")
@@ -283,8 +280,8 @@ class Tapping:
             while self.lanes.get(key) is lane and lane.tap is None:
                 try:
                     await self._find(key, lane)
-                except TRANSIENT as error:
-                    log.warning("%s/%d: cannot find out where to go on, trying again: %s", *key, error)
+                except Exception as error:  # of whatever kind: a partition nobody reads would be the worst answer
+                    log.warning("%s/%d: cannot find out where to go on, trying again: %r", *key, error)
                     await asyncio.sleep(RETRY_S)
         finally:
             lane.starting = False

@@ -7,11 +7,12 @@ another life announces the same offset, the one before it died there.
 1. After `DEATHS` deaths at one offset the partition is read *carefully*: at most `CHUNK` offsets at a time, one partition of a
    worker after the other, each announced before and read back after. So every further death has one range to blame.
 2. The range that killed is halved with each further death, until it is one offset.
-3. A death over that one offset makes it *poison*: it is rejected by that name without being decoded, and the tap goes on.
+3. `DEATHS` deaths over that one offset alone make it *poison*: it is rejected by that name without being decoded, and the tap
+   goes on.
 
-That takes at most 1 + `DEATHS` + 1 + log2(`CHUNK`) deaths, 15: the first may come after some seconds of reading. A kill from
+That takes at most 1 + 2 * `DEATHS` + log2(`CHUNK`) deaths, 17: the first may come after some seconds of reading. A kill from
 outside is taken for a death over the records in hand only if it falls between an announcement and its entry (a second, some 50 ms
-when read carefully), and only a dozen in a row at one place would reject a record that is innocent.
+when read carefully), and only `DEATHS` of them at one offset that is read alone would reject a record that is innocent.
 
 Rejected: blaming whatever lies at the position at every start. Workers are started again for a hundred reasons, above all when
 there is nothing to read.
@@ -34,7 +35,8 @@ class Trouble:
 
     Attributes:
         at: offset of the newest announcement. by: the process that made it.
-        lives: how many processes announced it.
+        lives: how many processes announced it since the range was last halved; 0 after progress, until somebody announces the
+            new offset.
         until: read carefully up to here; 0: not at all. bad: some offset in [at, bad) kills; 0: nothing is known.
         poison: the offset ``at`` alone has killed.
     """
@@ -79,11 +81,11 @@ def announced(before: Trouble | None, at: int, by: str) -> Trouble:
     again = replace(before, by=by, lives=before.lives + 1)
     if not before.reach:
         return replace(again, until=at + SPAN) if again.lives > DEATHS else again
-    if before.lives == 0:
+    if before.lives == 0:  # nobody has read from here yet: not a death
         return again
-    if before.reach == 1:
-        return replace(again, poison=True)
-    return replace(again, bad=at + before.reach)
+    if before.reach == 1:  # one more may be a kill from outside, or an owner that was frozen and lives
+        return replace(again, poison=again.lives > DEATHS)
+    return replace(again, lives=1, bad=at + before.reach)
 
 
 def start_header(key: tuple[str, int], incarnation: int, at: int, by: str) -> dict[str, Any]:

@@ -163,8 +163,9 @@ class Worker:
         self._spawn(LoopWatchdog(lambda late: self.registry.inc(LOOP_BLOCKED, (), late)).run, "loop watchdog")
 
     def _heard(self, _: int, header: dict[str, Any]) -> None:
-        if header["kind"] == "note" and header["note"] == "adopt" and header["what"] == "layout":
-            self._spawn(lambda: self._switch(header["new"]), "layout")
+        name = self.ledger.fold.in_force.get("layout")
+        if header["kind"] == "note" and name is not None and self.layout is not None and name != self.layout.id:
+            self._spawn(lambda: self._switch(name), "layout")
 
     async def _switch(self, name: str) -> None:
         if self.ledger.fold.in_force.get("layout") != name:

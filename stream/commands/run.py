@@ -14,7 +14,7 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run a worker; return its exit code.
 
     Raises:
-        Refusal: no broker, a missing topic or a missing right.
+        Refusal: a missing topic or right, or a broker that went away during the start.
     """
     with meant(",".join(settings.kafka.brokers), compile_plan(settings).topics):
         return app.run(settings, _timing(arguments))

@@ -169,6 +169,14 @@ class Incident:
                 member.holds, ended = False, True
         return ended
 
+    def end_live(self, key: tuple[str, str, str]) -> bool:
+        """End one thing that ticks had found; return whether it held until now."""
+        member = self.members.get(key)
+        if member is None or not member.live or not member.holds:
+            return False
+        member.holds = False
+        return True
+
     def copy(self) -> Incident:
         members = {key: dataclasses.replace(member) for key, member in self.members.items()}
         return dataclasses.replace(self, members=members)

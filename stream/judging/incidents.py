@@ -88,6 +88,16 @@ class Incidents:
                 transitions += self._resolve_if_over(incident, now.event_ms, "It is over.", now)
         return transitions
 
+    def observe_notice(self, stream: str, finding: Finding, holds: bool, now: Clock) -> list[Transition]:
+        """Take what happened at one moment. Beside it other things may have happened to the same subject: each ends by itself."""
+        if holds:
+            return self._take([finding], finding.onset_ms, True, now)
+        transitions = []
+        for incident in self._of(stream):
+            if incident.end_live(key_of(finding)):
+                transitions += self._resolve_if_over(incident, now.event_ms, "It is over.", now)
+        return transitions
+
     def observe_tick(self, now: Clock) -> list[Transition]:
         """Make tickets of the pages that have been open for 24 hours: whoever can be woken has been woken.
 

@@ -11,6 +11,7 @@ from stream.counts import PaneCounts
 from stream.judging.describe import Facts
 from stream.judging.evidence import of_pane
 from stream.judging.findings import Finding, finding_from, finding_plain, found
+from stream.judging.incident import key_of
 from stream.layout import OTHER
 from stream.learn import MIN_N
 from stream.panes import ClosedPane
@@ -48,7 +49,7 @@ class News:
 
     Attributes:
         seen: records in which each field that nobody listed, and each version, occurred; news once there are 30.
-        notices: by (check, subject): a finding about something that happened at one moment, and until when it is shown.
+        notices: by `key_of`: a finding about something that happened at one moment, and until when it is shown.
         rejected, late, counted: records since the last closed pane: unreadable, behind the frontier, in all.
     """
 
@@ -57,7 +58,7 @@ class News:
         self.severity = severity
         self.pane_ms = pane_ms
         self.seen: dict[str, dict[str, int]] = {"added": {}, "new_version": {}}
-        self.notices: dict[tuple[str, str], tuple[Finding, int]] = {}
+        self.notices: dict[tuple[str, str, str], tuple[Finding, int]] = {}
         self.rejected = self.late = self.counted = 0
         self.waited_ms = 0
         self.shown: list[str] = []
@@ -94,8 +95,8 @@ class News:
     def happened(self, now_ms: int, event_ms: int, what: Moment) -> None:
         """Note something that happened at one moment; it is shown for 3 panes. A second one of its kind adds to it."""
         subject, n, spans = what.subject or self.plan.name, what.n, what.spans
-        known = self.notices.get((what.check, subject))
-        if known is not None and known[0].reason == what.reason:
+        known = self.notices.get((what.check, subject, what.reason))
+        if known is not None:
             n += known[0].n
             spans = [*known[0].evidence["spans"], *spans][-MAX_SPANS:]
         evidence = {"topic": self.plan.topic, "spans": spans, **what.detail}
@@ -108,20 +109,21 @@ class News:
             onset_ms=event_ms,
             evidence=evidence,
         )
-        self.notices[what.check, subject] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
+        self.notices[key_of(finding)] = (finding, now_ms + 3 * max(self.pane_ms, MIN_NOTICE_MS))
 
-    def on_tick(self, now_ms: int, elapsed_ms: int, event_ms: int) -> list[Said]:
-        """Return what needs no pane. ``now_ms`` is ledger time, ``event_ms`` the stream's watermark."""
-        said: list[Said] = []
-        for (check, subject), (finding, until) in list(self.notices.items()):
-            said.append((check, subject, finding if now_ms < until else None))
-            if now_ms >= until:
-                del self.notices[check, subject]
+    def noticed(self, now_ms: int) -> list[tuple[Finding, bool]]:
+        """Return what happened at one moment, and whether it is still to be shown at this ledger time."""
+        noticed = [(finding, now_ms < until) for finding, until in self.notices.values()]
+        self.notices = {key: notice for key, notice in self.notices.items() if now_ms < notice[1]}
+        return noticed
+
+    def on_tick(self, elapsed_ms: int, event_ms: int) -> list[Said]:
+        """Return what is wrong although no pane says so. ``event_ms`` is the stream's watermark."""
         self.waited_ms += elapsed_ms
-        if self.waited_ms >= max(self.pane_ms, MIN_NOTICE_MS):
-            self.waited_ms = 0
-            said += self._without_panes(event_ms)
-        return said
+        if self.waited_ms < max(self.pane_ms, MIN_NOTICE_MS):
+            return []
+        self.waited_ms = 0
+        return self._without_panes(event_ms)
 
     def _without_panes(self, event_ms: int) -> list[Said]:
         """Judge a stream whose panes do not close, because its records cannot be read or lie behind a frontier that ran ahead.
@@ -166,7 +168,7 @@ class News:
     def restore(self, tree: dict[str, Any]) -> None:
         self.seen = {reason: dict(names) for reason, names in tree["seen"].items()}
         notices = [(finding_from(item), until) for item, until in tree["notices"]]
-        self.notices = {(finding.check, finding.subject): (finding, until) for finding, until in notices}
+        self.notices = {key_of(finding): (finding, until) for finding, until in notices}
         self.rejected, self.counted = tree["rejected"], tree["counted"]
         self.late, self.waited_ms, self.shown = tree["late"], tree["waited_ms"], list(tree["shown"])
 

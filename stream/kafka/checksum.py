@@ -17,6 +17,7 @@ _HEAD = struct.Struct(">qiibI")
 """Base offset; length of what follows this; leader epoch; message format; in format 2 the checksum of what follows it."""
 
 _LENGTH_COUNTS_FROM = 12
+_COUNT_AT = 57
 _FAST = google_crc32c.implementation == "c"
 
 
@@ -45,6 +46,25 @@ class FetchedRecords:
         self._batch = self._records.next_batch()
         self._next += _LENGTH_COUNTS_FROM + int(_HEAD.unpack_from(self._data, self._start)[1])
         return self._batch
+
+    def drop(self) -> None:
+        """Drop the batches that are left."""
+        self._records = MemoryRecords(b"")
+
+    def follower(self) -> int | None:
+        """Return the offset at which the batch behind the one handed out last begins; None when none is left."""
+        return int(_HEAD.unpack_from(self._data, self._next)[0]) if self.has_next() else None
+
+    def claim(self) -> tuple[int, int]:
+        """Return base offset and number of offsets of the batch handed out last, as it says; its records say the number again.
+
+        The smaller one is returned, at least 1. Older formats say it once.
+        """
+        base, _, _, magic, _ = _HEAD.unpack_from(self._data, self._start)
+        sizes = [self._batch.next_offset - base]
+        if magic == 2 and self._next - self._start >= _COUNT_AT + 4:
+            sizes.append(int.from_bytes(self._data[self._start + _COUNT_AT : self._start + _COUNT_AT + 4], "big"))
+        return base, max(min(sizes), 1)
 
     def is_whole(self) -> bool:
         """Return whether the checksum of the batch that was handed out last fits its bytes."""

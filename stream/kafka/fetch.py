@@ -66,6 +66,15 @@ class Fetched(Protocol):
     def is_whole(self) -> bool:
         """Return whether the checksum of the batch that was handed out last fits its bytes."""
 
+    def follower(self) -> int | None:
+        """Return the offset at which the batch behind it begins; None when none is left."""
+
+    def claim(self) -> tuple[int, int]:
+        """Return where it says that it begins, and how many offsets it says it has: the smaller of two claims, at least 1."""
+
+    def drop(self) -> None:
+        """Drop the batches that are left."""
+
 
 def read(
     fetched: Fetched,
@@ -89,17 +98,14 @@ def read(
         once_more: whether a damaged batch at this position shall be fetched again, since it may be whole at the broker.
     """
     start, rows, spent, heavy = position, list[Record](), 0, 0
+    begin = position
     while fetched.has_next() and spent + heavy < budget:
-        batch, before = fetched.next_batch(), unpacked()
-        found, reason = decode(batch, position, fetched.is_whole if check_crcs else None)
+        before = unpacked()
+        after, found, reason = _take(fetched, position, end, check_crcs, moved=position > begin)
         heavy += unpacked() - before
-        after = max(position, batch.next_offset)
-        if reason == "corrupt":
-            if once_more(position):
-                while fetched.has_next():
-                    fetched.next_batch()
-                break
-            after = max(position + 1, min(after, end))  # its length may be damaged too: believed within the log only
+        if reason == "corrupt" and once_more(position):
+            fetched.drop()
+            break
         if reason:
             for part in _emit(topic, partition, start, position, end, rows):
                 yield part
@@ -117,6 +123,35 @@ def read(
                 spent += part.size
             start, rows, heavy = to, rest, heavy if len(rest) > CHUNK else 0
     yield from _emit(topic, partition, start, position, end, rows)
+
+
+def _take(fetched: Fetched, position: int, end: int, check_crcs: bool, moved: bool) -> tuple[int, list[Record], str]:
+    """Return the offset behind the next batch and its records from ``position`` on, or none and the reason why it cannot be read.
+
+    Args:
+        moved: an earlier batch of this fetch has moved the position, so this one must move it too.
+    """
+    try:
+        batch = fetched.next_batch()
+        after = batch.next_offset
+    except Exception:  # of whatever kind: the parsers raise over a length or a format that no batch has
+        fetched.drop()
+        return position + 1, [], "corrupt"
+    found, reason = decode(batch, position, fetched.is_whole if check_crcs else None)
+    if after > end or (moved and after <= position):  # the checksum does not cover the offset at which a batch begins
+        reason = "corrupt"
+    if reason == "corrupt":
+        return _passed(fetched, position, end), [], reason
+    return max(position, after), found, reason
+
+
+def _passed(fetched: Fetched, position: int, end: int) -> int:
+    """Return up to where a damaged batch is passed over: to the next one, else as far as it says within the log; one at least."""
+    follower = fetched.follower()
+    if follower is not None and position < follower <= end:
+        return follower
+    base, size = fetched.claim()
+    return max(position + 1, min(base + size if base <= position < base + size else position + size, end))
 
 
 def _emit(topic: str, partition: int, start: int, after: int, end: int, rows: list[Record]) -> Iterator[RecordBatch]:

@@ -18,7 +18,7 @@ import aiokafka
 import faust
 from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, RecordTooLargeError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
@@ -114,10 +114,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             elif tp not in active and consumer._subscription.is_assigned(tp):
                 continue
             elif isinstance(result, aiokafka_fetcher.FetchError):
-                if parts:
+                damaged = isinstance(result._error, RecordTooLargeError)
+                if parts or (damaged and monotonic() - result._created < PAUSE_S):
                     continue  # first hand over what is there; the error is raised on the next call
                 self._discard(fetcher, tp)
-                result.check_raise()
+                if not damaged:
+                    result.check_raise()
+                # Brokers send at least one whole batch, however large: its length was damaged. The client has gone past it.
+                if consumer._subscription.is_assigned(tp):
+                    consumer.seek(tp, max(self._position(fetcher, tp) - 1, 0))
+                continue
             elif left <= 0:
                 continue
             elif result.check_assignment(tp):
@@ -133,6 +139,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self._discard(fetcher, tp)
         seeks = self.consumer.seeks
         return [(seeks[batch.topic, batch.partition], batch) for batch in interleave(parts)]
+
+    @staticmethod
+    def _position(fetcher: Any, tp: TP) -> int:
+        return int(fetcher._subscriptions.subscription.assignment.state_value(tp).position)
 
     def _read(self, result: Any, tp: TP, budget: int) -> tuple[list[RecordBatch], bool]:
         """Return the batches of one fetch and whether some of it is left, because it unpacks to more than the budget."""
@@ -313,6 +323,7 @@ _FIELDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (aiokafka_fetcher.Fetcher._proc_fetch_request, ("MemoryRecords",)),
     (aiokafka_fetcher.FetchResult.__init__, ("_partition_records", "_assignment")),
+    (aiokafka_fetcher.FetchError.__init__, ("_error", "_created")),
     (
         aiokafka_fetcher.PartitionRecords.__init__,
         ("_records", "_records_iterator", "next_fetch_offset", "_check_crcs"),

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -56,11 +57,18 @@ def lacking() -> str:
     return " and ".join(f"no {tool}" for tool in ("java", "mvn") if shutil.which(tool) is None)
 
 
+def free_ports(n: int) -> list[int]:
+    """Return different loopback ports nobody listens on now; one after the other the system may give the same one twice."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(n)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def free_port() -> int:
     """Return a loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def jars() -> Path:
@@ -83,7 +91,7 @@ class Kafka:
 
     def __init__(self, more: str = "") -> None:
         """Prepare a node; ``more`` are further lines of its server.properties."""
-        port, controller = free_port(), free_port()
+        port, controller = free_ports(2)
         self.address = f"127.0.0.1:{port}"
         self._home = Path(tempfile.mkdtemp(prefix="kafka-test-"))
         self._config = self._home / "server.properties"

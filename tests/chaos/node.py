@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.brokers.kafka import Kafka, free_port
+from tests.brokers.kafka import Kafka, free_ports
 
 LISTENERS = """\
 listeners=PLAINTEXT://127.0.0.1:{direct},FRONT://127.0.0.1:{front},CONTROLLER://127.0.0.1:{controller}
@@ -21,7 +21,7 @@ class Node(Kafka):
 
     def __init__(self, proxy: int) -> None:
         """Prepare a node; ``proxy`` is the port under which its front door is advertised."""
-        direct, self.front, controller = (free_port() for _ in range(3))
+        direct, self.front, controller = free_ports(3)
         super().__init__(LISTENERS.format(direct=direct, front=self.front, proxy=proxy, controller=controller))
         self.address = f"127.0.0.1:{direct}"
 

@@ -20,7 +20,7 @@ from stream.serving import watchdog
 from tests.cli.conftest import Command, Configure
 
 NOBODY = "127.0.0.1:9"
-COMMANDS = ("check", "topics", "run", "replay", "alerts")
+COMMANDS = ("check", "topics", "run", "replay", "alerts", "reopen")
 
 
 def test_help_lists_every_command_and_every_exit_code(streamgauge: Command) -> None:

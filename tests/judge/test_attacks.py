@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.codec import FormatError, pack, unpack
-from stream.judging.news import News
+from stream.judging.incidents import Clock, Incidents
+from stream.judging.news import Moment, News
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 from stream.publishing import Message
 from stream.replay import Replay
@@ -85,13 +86,36 @@ def test_a_frontier_that_ran_ahead_is_told_on_ticks() -> None:
     """Two records of a wrong clock blind a partition until real time gets there: every record is late, no pane closes."""
     news = News(StreamPlan("m.features", "m", "features", "t"), 60_000, "page")
     news.late, news.counted = 90, 100
-    ((check, subject, finding),) = news.on_tick(0, 60_000, BEGIN)
+    ((check, subject, finding),) = news.on_tick(60_000, BEGIN)
     assert (check, subject) == ("late", "m.features")
     assert finding is not None
     assert (finding.severity, finding.value) == ("ticket", 0.9)
-    assert news.on_tick(0, 60_000, BEGIN) == [], "a window without a record says nothing"
+    assert news.on_tick(60_000, BEGIN) == [], "a window without a record says nothing"
     news.late, news.counted = 0, 100
-    assert news.on_tick(0, 60_000, BEGIN) == [("late", "m.features", None)]
+    assert news.on_tick(60_000, BEGIN) == [("late", "m.features", None)]
+
+
+def test_two_things_that_happen_at_once_are_both_said() -> None:
+    """An operator moves one partition forward and another back: the ticket does not vanish behind the information."""
+    stream = StreamPlan("m.features", "m", "features", "t")
+    news, board = News(stream, 60_000, "page"), Incidents(Plan("a", (stream,), (ModelPlan("m", "o", "d", "w"),)))
+    for moment in (
+        Moment("lost", "skipped", 7, severity="ticket"),
+        Moment("lost", "read_again", 9, severity="info"),
+        Moment("lost", "skipped", 5, severity="ticket"),
+    ):
+        news.happened(0, BEGIN, moment)
+    assert [(finding.reason, finding.n, holds) for finding, holds in news.noticed(1_000)] == [
+        ("skipped", 12, True),
+        ("read_again", 9, True),
+    ]
+    said = [
+        transition.status
+        for now in (1_000, 2_000, 200_000, 201_000)
+        for finding, holds in news.noticed(now)
+        for transition in board.observe_notice("m.features", finding, holds, Clock(BEGIN, BEGIN, now))
+    ]
+    assert said == ["firing", "updated", "resolved"]
 
 
 @pytest.mark.parametrize("name", ["a: b", "*", "#x", "123", "yes", "p}, q: {show: true"])

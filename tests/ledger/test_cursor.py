@@ -36,3 +36,10 @@ def test_a_heartbeat_settles_whatever_the_anchor() -> None:
 def test_a_recreated_topic_is_recognised_by_the_record_at_the_anchor() -> None:
     assert start(AT, begin=0, end=20, first=20, found=(9, 90, 1)) == Start("seek", 10)
     assert start(AT, begin=0, end=20, first=20, found=(9, 90, 2)) == Start("reopen", 0, 1)
+
+
+def test_a_topic_that_ends_before_the_anchor_is_another_one() -> None:
+    """Behind an operator's move back the anchor lies ahead of the position, and no record can stand there any more."""
+    moved = replace(AT, next=2, incarnation=1)
+    assert start(moved, begin=0, end=20, first=20, found=(9, 90, 1)) == Start("seek", 2, 1)
+    assert start(moved, begin=0, end=9, first=9, found=None) == Start("reopen", 0, 2)

@@ -72,3 +72,11 @@ def test_a_gap_of_the_judge_alone_moves_no_position() -> None:
     records.append(gap_header(folded(records), (2, 0), 9, snapshot=False))
     assert folded(records).positions[KEY].next == 40
     assert folded(records, stored(records, 3), begin=4).lost
+
+
+def test_a_second_move_forgets_nothing_of_the_first() -> None:
+    """What had been counted before any of the moves is read again until all of it has been passed."""
+    fold = folded(ledger())
+    for offset, (inc, to) in enumerate([(1, 0), (2, 20), (3, 5)], 6):
+        assert fold.apply(offset, open_header(KEY, inc, to, 50, why="test"))
+    assert (fold.positions[KEY].history, fold.positions[KEY].again) == (40, True)

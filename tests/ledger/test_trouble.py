@@ -14,8 +14,8 @@ from stream.ledger import Fold, adopt_header, entry_header, open_header
 from stream.trouble import CHUNK, DEATHS, Trouble, announced, start_header
 
 KEY = ("t", 0)
-MOST = 1 + DEATHS + 1 + CHUNK.bit_length() - 1
-"""Deaths over one record: the first may come after some seconds of reading, then `DEATHS` at one offset, then bisection."""
+MOST = 1 + DEATHS + CHUNK.bit_length() - 1 + DEATHS
+"""Deaths over one record: one after seconds of reading, `DEATHS` at one offset, those of bisection, `DEATHS` over it alone."""
 
 
 class Partition:
@@ -95,6 +95,19 @@ def test_kills_from_outside_set_nothing_aside(end: int, kills: list[int]) -> Non
         partition.live(10_000, 1, kill)
     partition.live(10_000, 1, None)
     assert (partition.fold.positions[KEY].next, partition.rejected) == (end, [])
+
+
+def test_one_kill_sets_nothing_aside_that_is_read_alone() -> None:
+    """Behind a poisoned record, or at the end of a suspected range, a bite is one offset: a kill there proves nothing yet."""
+    alone = Trouble(at=7, by="a", until=1_000, bad=8)
+    assert alone.reach == 1
+    trouble: Trouble | None = alone
+    for life in range(DEATHS):
+        assert trouble is not None
+        assert not trouble.poison
+        trouble = announced(trouble, 7, f"life {life}")
+    assert trouble is not None
+    assert trouble.poison
 
 
 def test_a_process_that_announces_twice_has_not_died() -> None:

@@ -36,4 +36,5 @@ def main() -> None:
     print(f"{result.examples} examples. {result.promise or 'Every promise held.'}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from stream.kafka.inflate import LIMIT, Limit
 from stream.reading.records import MAX_BYTES
 
 CONTROL = 0x20
+END = 10_000_000
 
 
 def kafka_batch(base: int, values: Iterable[bytes], codec: int = 0, attributes: int = 0) -> bytearray:
@@ -29,7 +30,7 @@ def kafka_batch(base: int, values: Iterable[bytes], codec: int = 0, attributes: 
 
 def cut(*batches: bytearray, position: int = 0, check_crcs: bool = False, budget: int = 9 * LIMIT) -> list[RecordBatch]:
     """Return the record batches of a fetch that consists of ``batches``."""
-    return list(read(FetchedRecords(bytes(b"".join(batches))), "t", 0, position, 99, check_crcs, budget))
+    return list(read(FetchedRecords(bytes(b"".join(batches))), "t", 0, position, END, check_crcs, budget))
 
 
 def numbers(start: int, count: int) -> list[bytes]:
@@ -49,7 +50,7 @@ def assert_tiles(found: list[RecordBatch], start: int, end: int) -> None:
 def test_small_kafka_batches_are_joined() -> None:
     """A producer without linger writes batches of one record; a record batch per record would cost Faust's price again."""
     (batch,) = cut(*[kafka_batch(n, [b"%d" % n]) for n in range(50)])
-    assert (batch.start, batch.next, batch.end) == (0, 50, 99)
+    assert (batch.start, batch.next, batch.end) == (0, 50, END)
     assert batch.values == numbers(0, 50)
     assert batch.offsets == list(range(50))
 
@@ -122,9 +123,9 @@ def test_millions_of_empty_records_are_a_bomb_too() -> None:
 def test_reading_stops_at_the_budget_and_can_go_on() -> None:
     """A fetch that unpacks to more than the memory allowed is handed over in portions."""
     fetched = FetchedRecords(bytes(b"".join(kafka_batch(n * 1001, [bytes(1000)] * 1001) for n in range(3))))
-    first = list(read(fetched, "t", 0, 0, 99, False, 1_000_000 - 1))
+    first = list(read(fetched, "t", 0, 0, END, False, 1_000_000 - 1))
     assert fetched.has_next()
-    rest = list(read(fetched, "t", 0, first[-1].next, 99, False, LIMIT))
+    rest = list(read(fetched, "t", 0, first[-1].next, END, False, LIMIT))
     assert not fetched.has_next()
     assert_tiles([*first, *rest], 0, 3003)
 
@@ -213,11 +214,56 @@ def test_a_damaged_batch_is_fetched_again_before_it_counts_as_corrupt() -> None:
         asked.append(position)
         return True
 
-    found = list(read(fetched, "t", 0, 0, 99, True, 9 * LIMIT, once_more))
+    found = list(read(fetched, "t", 0, 0, END, True, 9 * LIMIT, once_more))
     assert_tiles(found, 0, 5)
     assert [batch.unreadable for batch in found] == [""]
     assert asked == [5]
     assert not fetched.has_next()
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("byte", range(17, 65))
+def test_a_damaged_batch_costs_its_own_offsets_and_not_those_behind_it(byte: int, bit: int) -> None:
+    """Whatever bit of its head: the batch behind it says where it ends."""
+    first, second = kafka_batch(0, numbers(0, 5)), kafka_batch(5, numbers(5, 5))
+    found = cut(damaged(first, byte, bit), second, check_crcs=True)
+    assert [(batch.start, batch.next, batch.unreadable) for batch in found] == [(0, 5, "corrupt"), (5, 10, "")]
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("byte", [*range(8, 12), 16])
+def test_a_length_or_a_format_that_no_batch_has_ends_nothing(byte: int, bit: int) -> None:
+    """The client's parsers raise over it; what follows in the fetch cannot be found, so it is fetched again."""
+    asked: list[int] = []
+
+    def once_more(position: int) -> bool:
+        asked.append(position)
+        return True
+
+    first, second = kafka_batch(0, numbers(0, 5)), kafka_batch(5, numbers(5, 5))
+    fetched = FetchedRecords(bytes(first + damaged(second, byte, bit)))
+    found = list(read(fetched, "t", 0, 0, 10, True, LIMIT, once_more))
+    if found[-1].next == 10:
+        assert (byte, found[0].values) == (16, numbers(0, 10)), "a newer format is read like this one"
+    else:
+        assert [(batch.start, batch.next, batch.unreadable) for batch in found] == [(0, 5, "")]
+        assert asked in ([5], []), "a length beyond the fetch is an incomplete batch"
+    assert not fetched.has_next()
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("byte", range(8))
+def test_a_damaged_base_offset_passes_nothing_over_in_silence(byte: int, bit: int) -> None:
+    """The checksum does not cover it. A batch that leads beyond the log, or back, is damaged."""
+    batches = [kafka_batch(5 * n, numbers(5 * n, 5)) for n in range(3)]
+    batches[1] = damaged(batches[1], byte, bit)
+    data = bytes(b"".join(batches))
+    found = list(read(FetchedRecords(data), "t", 0, 0, 15, True, LIMIT))
+    wrong = [batch for batch in found if batch.unreadable]
+    if byte < 7 or bit > 2:
+        assert [(batch.start, batch.next) for batch in wrong] == [(5, 10)]
+    assert found[-1].next == 15
+    assert_tiles(found, 0, 15)
 
 
 @pytest.mark.parametrize("bit", range(8))

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from stream.batch import RecordBatch
 from stream.kafka import hooks
+from stream.kafka.checksum import FetchedRecords
 from stream.kafka.source import Input, Partition
 from stream.kafka.transport import BrokerUnavailable, make_app, reach
 from tests.brokers import admin
@@ -170,7 +171,7 @@ async def test_thousands_of_seeks_while_records_flow(address: str) -> None:
 
 @on_kafka
 async def test_what_arrives_after_a_pause_is_fetched_again(address: str) -> None:
-    """A fetch that was under way at the pause comes back with records that aiokafka throws away: no gap, and no end of the worker."""
+    """A fetch that was under way at the pause brings records that aiokafka throws away: no gap, and no end of the worker."""
     async with topic_and_ledger(address) as (topic, ledger):
         await admin.produce(address, topic, [b"%d" % n for n in range(10)])
         async with worker(address, [topic], ledger) as (source, seen):
@@ -183,6 +184,21 @@ async def test_what_arrives_after_a_pause_is_fetched_again(address: str) -> None
                 await source.resume((topic, 0))
                 await until(lambda n=n: seen.batches[-1].next == 10 * n)
             assert_tiles(seen.batches, 0, 40)
+
+
+@on_kafka
+async def test_a_length_damaged_on_its_way_is_fetched_again(address: str) -> None:
+    """The client takes a batch that seems longer than the fetch for one that can never be had, and skips an offset."""
+    cut = [True, True]
+    whole = FetchedRecords.has_next
+    async with topic_and_ledger(address) as (topic, ledger):
+        async with worker(address, [topic], ledger) as (_, seen):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(FetchedRecords, "has_next", lambda self: not (cut and cut.pop()) and whole(self))
+                await admin.produce(address, topic, [b"%d" % n for n in range(10)])
+                await until(lambda: seen.batches and seen.batches[-1].next == 10)
+            assert not cut
+            assert_tiles(seen.batches, 0, 10)
 
 
 @on_kafka

@@ -1,4 +1,7 @@
-"""What happens to a partition beside its entries: retention, a recreated topic, an operator's move, a gap in the ledger."""
+"""What happens to a partition: records lost or set aside, a recreated topic, an operator's move, a gap in the ledger.
+
+And references to what could not be read.
+"""
 
 from __future__ import annotations
 
