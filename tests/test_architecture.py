@@ -111,3 +111,11 @@ def test_only_hooks_touch_private_parts_of_the_engine() -> None:
 def test_modules_stay_readable(path: Path) -> None:
     """No module is longer than a reader can hold."""
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def test_a_newcomer_finds_every_idea_by_its_file_name() -> None:
+    """DESIGN.md names every module of the core and of the edges to Kafka."""
+    design = (ROOT / "DESIGN.md").read_text()
+    folders = [ROOT / "stream" / name for name in (".", "judging", "kafka", "reading")]
+    names = {path.name for folder in folders for path in folder.glob("*.py")} - {"__init__.py"}
+    assert sorted(name for name in names if name not in design) == []

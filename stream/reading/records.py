@@ -46,10 +46,12 @@ REASONS = (
     "unsupported_encoding",
     "bad_time",
     "future",
+    "corrupt",
     "poison",
 )
 """Why a record is rejected. ``bad_time`` and ``future`` are found when its event time is read (`stream.reading.eventtime`).
-``poison`` is not decoded at all: it ended every worker that did so (`stream.trouble`)."""
+``corrupt`` and ``poison`` are not decoded at all: the batch is damaged (`stream.kafka.fetch`), or the record ended every worker
+that read it (`stream.trouble`)."""
 
 _EXACT_DIGITS = 18
 

@@ -12,7 +12,7 @@ from tests.model.search import search
 from tests.model.variants import BROKEN, PROTOCOL
 
 SEEDS = range(1, 6)
-LIMIT = 2_000
+LIMIT = 4_000
 
 
 def table() -> None:

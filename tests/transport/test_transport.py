@@ -191,14 +191,13 @@ async def test_a_length_damaged_on_its_way_is_fetched_again(address: str) -> Non
     """The client takes a batch that seems longer than the fetch for one that can never be had, and skips an offset."""
     cut = [True, True]
     whole = FetchedRecords.has_next
-    async with topic_and_ledger(address) as (topic, ledger):
-        async with worker(address, [topic], ledger) as (_, seen):
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(FetchedRecords, "has_next", lambda self: not (cut and cut.pop()) and whole(self))
-                await admin.produce(address, topic, [b"%d" % n for n in range(10)])
-                await until(lambda: seen.batches and seen.batches[-1].next == 10)
-            assert not cut
-            assert_tiles(seen.batches, 0, 10)
+    async with topic_and_ledger(address) as (topic, ledger), worker(address, [topic], ledger) as (_, seen):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FetchedRecords, "has_next", lambda self: not (cut and cut.pop()) and whole(self))
+            await admin.produce(address, topic, [b"%d" % n for n in range(10)])
+            await until(lambda: seen.batches and seen.batches[-1].next == 10)
+        assert not cut
+        assert_tiles(seen.batches, 0, 10)
 
 
 @on_kafka
