@@ -20,12 +20,12 @@ CONFIRM_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Attributes: position: accepted in the ledger. begin, end: of what the broker has. What lies between position and begin
-    is lost.
+    """Attributes: position: accepted in the ledger. start: where reading begins; what lies between the two is lost. end: of what
+    the broker has.
     """
 
     position: Position
-    begin: int
+    start: int
     end: int
 
 
@@ -62,7 +62,7 @@ class Places:
             await self._producer.send(self._topic, f"{key[0]}/{key[1]}".encode(), frame)
             return None
         assert position is not None, "only an unknown partition is opened"
-        return Place(position, begin, end)
+        return Place(position, todo.offset, end)
 
 
 async def anchored(source: Input, key: Key, position: Position | None, begin: int, end: int) -> Anchor | None:

@@ -310,9 +310,9 @@ class Tapping:
             return
         lane.layout = self._layout()
         tap = Tap(lane.layout, key, found.position, self._hash_key)
-        if found.begin > found.position.next:
-            log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, found.position.next, found.begin - 1)
-            tap.lost(found.begin)
+        if found.start > found.position.next:
+            log.warning("%s/%d: retention deleted offsets %d to %d unread", *key, found.position.next, found.start - 1)
+            tap.lost(found.start)
         lane.end = found.end
         if await self.input.seek(key, tap.cursor.next) and self.lanes.get(key) is lane:
             lane.tap = tap
