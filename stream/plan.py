@@ -15,7 +15,6 @@ from typing import Any
 
 from stream.codec import digest
 
-KINDS = ("number", "category", "bool", "id")
 OWN_TOPICS = ("ledger", "panes", "state", "alerts", "alerts.state", "dead-letter", "join")
 """Our topics, each named ``<app>.<one of these>``."""
 

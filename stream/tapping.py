@@ -101,7 +101,7 @@ class Tapping:
         for key in sorted(keys):
             self._restart(key)
 
-    async def revoked(self, keys: set[Key]) -> None:
+    async def revoked(self) -> None:
         """Hand over what is counted, if there is time, and forget the partitions."""
         try:
             await asyncio.wait_for(self._round(force=True), 10)

@@ -183,7 +183,7 @@ class Worker:
             self._hosting = asyncio.create_task(self._hold(), name="judge")
 
     async def _revoked(self, keys: set[tuple[str, int]]) -> None:
-        await self.tapping.revoked(keys)
+        await self.tapping.revoked()
         await self._release()
 
     async def _hold(self) -> None:

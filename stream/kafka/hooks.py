@@ -2,7 +2,7 @@
 
 Faust hands records over one by one, at some 70 to 240 microseconds each. To hand over a thousand at a time, the consumer's thread
 must take a fetch out of aiokafka before it becomes record objects. No public interface does that, so four classes of Faust are
-subclassed here. Versions are pinned; `self_test` names what is missing when a new one has moved something.
+subclassed here. Versions are pinned; `install` names what is missing when a new one has moved something.
 """
 
 from __future__ import annotations
@@ -275,8 +275,8 @@ def in_thread(consumer: Consumer) -> tuple[asyncio.AbstractEventLoop, aiokafka.A
     return consumer._thread.thread_loop, consumer._thread._ensure_consumer()
 
 
-def self_test() -> None:
-    """Check versions and hooks of the installed packages, and read a batch through them; from then on they are in place.
+def install() -> None:
+    """Check versions and hooks of the installed packages, put ours in their places, and read a batch through them.
 
     Raises:
         UnknownEngine: one line with the package, its version, what is missing and the versions known to work.

@@ -87,7 +87,7 @@ def make_app(
     Raises:
         UnknownEngine: Faust or aiokafka is not as this program knows it.
     """
-    hooks.self_test()
+    hooks.install()
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     app = hooks.App(
