@@ -42,7 +42,7 @@ def told(bench: Bench) -> list[dict]:
 
 
 @pytest.mark.timeout(420)
-@pytest.mark.parametrize("behind", ["checkpoint", "everything"])
+@pytest.mark.parametrize("behind", [pytest.param("checkpoint", marks=pytest.mark.slow), "everything"])
 def test_the_monitor_goes_on_when_the_ledger_is_gone(kafka: Kafka, tmp_path: Path, behind: str) -> None:
     """Killed workers, and a ledger that was cut behind their newest checkpoint, or behind all they had stored.
 
@@ -99,6 +99,7 @@ def test_the_monitor_goes_on_when_the_ledger_is_gone(kafka: Kafka, tmp_path: Pat
         assert worker.stop()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_worker_that_stood_still_for_too_long_starts_again(kafka: Kafka, tmp_path: Path) -> None:
     """Its ledger was deleted under it: it ends with 75, and the next life goes on."""

@@ -116,6 +116,7 @@ def test_a_stop_under_load_leaves_nothing_to_read_again(broker: Broker, tmp_path
     print(f"{load.sent} records; stops took {[round(item, 1) for item in times]} s")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_stop_in_the_middle_of_a_rebalance(broker: Broker, tmp_path: Path) -> None:
     """One of two is stopped while the group is being formed, at several moments of it."""
@@ -142,6 +143,7 @@ def test_a_stop_in_the_middle_of_a_rebalance(broker: Broker, tmp_path: Path) -> 
     print(f"{load.sent} records; stops took {[round(item, 1) for item in times]} s")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_stop_while_catching_up(broker: Broker, tmp_path: Path) -> None:
     """A long topic is read in several lives; each goes on where the one before was."""

@@ -112,7 +112,8 @@ def test_a_missing_file_is_one_line(
 ) -> None:
     """66 is EX_NOINPUT."""
     monkeypatch.chdir(tmp_path)
-    more = ["--input", "a=b"] if name == "replay" else []
+    needed = {"replay": ["--input", "a=b"], "reopen": ["--topic", "a", "--at", "end", "--why", "test"]}
+    more = needed.get(name, [])
     assert streamgauge(name, "none.yaml", *more) == streamgauge(name, "-c", "none.yaml", *more)
     ended = streamgauge(name, "none.yaml", *more)
     assert (ended.code, ended.out, ended.err) == (
