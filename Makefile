@@ -63,7 +63,7 @@ soak: $(READY) ## 20 real minutes under traffic with faults: memory and descript
 bench-peers: $(READY) ## beside Faust, Bytewax, Quix Streams, Pathway, whylogs and Evidently; writes benchmarks/peers.md
 	$(BIN)/python -m benchmarks.peers
 
-chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka, judged by an oracle (75 minutes; resumable)
+chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka, judged by an oracle (45 minutes; resumable)
 	$(BIN)/python -m tests.chaos
 
 demo: $(READY) ## real flights through the monitor, broken in seven ways (SEED=1)

@@ -20,7 +20,7 @@ from tests.chaos.table import line, markdown, summary
 def main() -> int:
     """Run the seeds that are missing; return 0 when every run was exact."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20, help="how many (default 20: less than 75 minutes)")
+    parser.add_argument("--seeds", type=int, default=20, help="how many (default 20: 45 minutes)")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--faults", help="these faults in this order instead of those the seed draws, for one seed")
     parser.add_argument("--again", action="store_true", help="forget the rows there are")
