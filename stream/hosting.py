@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -93,8 +94,7 @@ class JudgeHost:
         self.host = Host(checkpoint, latest_positions(self._store.records))
         if checkpoint is not None:
             tree = unpack(checkpoint.data)[1]
-            names = [*tree["layouts"], *tree["fold"]["in_force"].values()]
-            blobs = {name: await self._store.blob(name) for name in names}
+            blobs = {name: await self._store.blob(name) for name in Judge.needed(tree)}
             self.judge = Judge.restore(tree, blobs.__getitem__)
         begin = await self._tail.start()
         if begin > self.judge.fold.offset:
@@ -141,7 +141,7 @@ class JudgeHost:
             await self._perform(self.host.publish(offset + 1, ()))
             return
         for name in self.judge.needs(header):
-            await patiently(f"read {self._store.topic}", lambda name=name: self._store.blob(name))  # type: ignore[misc]
+            await patiently(f"read {self._store.topic}", partial(self._store.blob, name))
         gaps = self.judge.gaps
         messages = self.judge.apply(offset, header, body, self._store.known)
         await self._perform(self.host.publish(offset + 1, messages))

@@ -330,6 +330,11 @@ class Judge:
         }
 
     @staticmethod
+    def needed(tree: dict[str, Any]) -> list[str]:
+        """Return the blobs that `restore` will ask for."""
+        return [*tree["layouts"], *tree["fold"]["in_force"].values()]
+
+    @staticmethod
     def restore(tree: dict[str, Any], blobs: Blobs) -> Judge:
         """Return the judge that `state` described."""
         judge = Judge()

@@ -45,7 +45,7 @@ async def _judge(store: Store, tail: Tail) -> Judge | None:
     checkpoint = latest_checkpoint(store.records)
     if checkpoint is not None:
         tree = unpack(checkpoint.data)[1]
-        for name in [*tree["layouts"], *tree["fold"]["in_force"].values()]:
+        for name in Judge.needed(tree):
             await store.blob(name)
         try:
             result = Judge.restore(tree, store.known)
