@@ -100,26 +100,29 @@ class GuardedAdwin(Detector):
         )
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
-        x = np.clip(x, -self.clip, self.clip)
+        x = np.minimum(np.maximum(x, -self.clip), self.clip)
         restarted = self.fired[rows]
         for row in rows[restarted].tolist():
             self.windows[row] = self._new()
-        self.seen[rows[restarted]] = 0
-        self.recent[rows, self.seen[rows] % self.RECENT] = x
-        self.seen[rows] += 1
-        windows = self.windows
-        fired = np.array([windows[row].update(value) for row, value in zip(rows.tolist(), x.tolist(), strict=True)])
+        seen = np.where(restarted, 0, self.seen[rows])
+        self.recent[rows, seen % self.RECENT] = x
+        seen += 1
+        self.seen[rows] = seen
+        windows = [self.windows[row] for row in rows.tolist()]
+        fired = np.fromiter(map(AdaptiveWindowing.update, windows, x.tolist()), np.bool_, len(rows))
         self.fired[rows] = fired
-        decided = rows[fired | restarted | (self.seen[rows] % self.clock == 0)]
+        decided = rows[fired | restarted | (seen % self.clock == 0)]
         if decided.size:
             statistic, threshold, armed = self._cut(decided)
             self.conclude(decided, statistic, threshold, self.fired[decided], armed)
 
     def _cut(self, rows: Ints) -> tuple[Floats, Floats, Bools]:
         """Return difference and threshold between the last 32 values and the window before them, where there is one."""
-        width, total, squares = np.array(
-            [(w.get_width(), w.get_total(), w.get_variance()) for w in (self.windows[row] for row in rows.tolist())]
-        ).T
+        windows, river = [self.windows[row] for row in rows.tolist()], AdaptiveWindowing
+        width, total, squares = (
+            np.fromiter(map(read, windows), np.float64, len(rows))
+            for read in (river.get_width, river.get_total, river.get_variance)
+        )
         late, early = np.float64(self.RECENT), width - self.RECENT
         armed = (self.seen[rows] >= self.grace) & (early > 0)
         last = self.recent[rows].sum(axis=1)

@@ -92,23 +92,34 @@ class Detector(ABC):
         Raises:
             ValueError: x or n is not about K streams.
         """
-        x = np.array(x, order="C")
-        n = np.array(n, np.int64)
-        name = type(self).__name__
-        require(x.ndim >= 1 and x.shape[0] == self.k, f"{name}: 'x' must have {self.k} rows, got shape {x.shape}")
-        require(n.shape == (self.k,), f"{name}: 'n' must have shape ({self.k},), got {n.shape}")
-        finite = np.isfinite(x)
-        usable = (n >= self.min_n) & (finite if x.ndim == 1 else finite.all(axis=tuple(range(1, x.ndim))))
-        self.ignored += ~usable
-        self.drift_detected[:] = False
-        self.reason[:] = 0
-        rows = np.flatnonzero(usable)
+        x = np.asarray(x, order="C")
+        n = np.asarray(n, np.int64)
+        if x.shape[:1] != (self.k,):
+            raise ValueError(f"{type(self).__name__}: 'x' must have {self.k} rows, got shape {x.shape}")
+        if n.shape != (self.k,):
+            raise ValueError(f"{type(self).__name__}: 'n' must have shape ({self.k},), got {n.shape}")
+        usable = n >= self.min_n
+        if x.dtype.kind not in "iu":  # an integer is finite, and a histogram has many
+            finite = np.isfinite(x)
+            usable &= finite if x.ndim == 1 else finite.all(axis=tuple(range(1, x.ndim)))
+        self.drift_detected.fill(False)
+        self.reason.fill(0)
+        rows = usable.nonzero()[0]
+        if rows.size < self.k:
+            self.ignored += ~usable
         if rows.size:
-            self.step(rows, x[rows], n[rows], int(t))
+            self.step(rows, x[rows], n[rows], int(t))  # indexing by rows copies
 
     @abstractmethod
     def step(self, rows: Ints, x: NDArray[Any], n: Ints, t: int) -> None:
         """Judge and learn one usable pane of the streams ``rows``; x and n are already those of these rows."""
+
+    def at(self, rows: Ints) -> Ints | slice:
+        """Return what picks ``rows`` (ascending) out of an array over all streams: a slice where it is all of them.
+
+        A slice is a view and costs next to nothing; an index array copies row by row.
+        """
+        return slice(None) if len(rows) == self.k else rows
 
     def conclude(
         self,
@@ -119,12 +130,16 @@ class Detector(ABC):
         armed: Bools | np.bool_,
         reason: int | Ints = 1,
     ) -> None:
-        """Write the outputs of some streams."""
-        self.statistic[rows] = statistic
-        self.threshold[rows] = threshold
-        self.drift_detected[rows] = wrong
-        self.reason[rows] = np.where(wrong, reason, 0)
-        self.status[rows] = np.where(wrong, DRIFT, np.where(armed, STABLE, WARMING_UP))
+        """Write the outputs of some streams, at most once per update, which has cleared what was wrong before."""
+        at = self.at(rows)
+        self.statistic[at] = statistic
+        self.threshold[at] = threshold
+        status = np.where(armed, STABLE, WARMING_UP)
+        if np.count_nonzero(wrong):
+            self.drift_detected[at] = wrong
+            self.reason[at] = np.where(wrong, reason, 0)
+            status = np.where(wrong, DRIFT, status)
+        self.status[at] = status
 
     def state(self) -> State:
         """Return a copy of the whole memory; the first axis of every array is the stream."""

@@ -125,17 +125,23 @@ def location(counts: NDArray[Any], shares: Floats) -> Floats:
     >>> location(np.array([[10, 10, 10], [0, 10, 20]]), np.full((2, 3), 1 / 3)).round(3)
     array([0.   , 0.816])
     """
+    scores = normal_scores(shares)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((_shares(counts)[0] * scores).sum(axis=-1))
+
+
+def normal_scores(shares: Floats) -> Floats:
+    """Return the bin scores of `location`, float64[K, B]: whoever has many panes of one reference needs them once."""
     rank = np.cumsum(shares, axis=-1) - shares / 2
     score = np.clip(ndtri(np.clip(rank, 0.0, 1.0)), -3.3, 3.3)
     score = score - (shares * score).sum(axis=-1, keepdims=True)
-    score = score / np.sqrt((shares * score**2).sum(axis=-1, keepdims=True))
-    with np.errstate(invalid="ignore"):
-        return np.asarray((_shares(counts)[0] * score).sum(axis=-1))
+    return np.asarray(score / np.sqrt((shares * score**2).sum(axis=-1, keepdims=True)))
 
 
 def _shares(counts: NDArray[Any]) -> tuple[Floats, Floats]:
-    counts = np.asarray(counts, np.float64)
-    n = counts.sum(axis=-1, keepdims=True)
+    counts = np.asarray(counts)
+    n = counts.sum(axis=-1, keepdims=True).astype(np.float64)  # integers add up faster than the floats below
+    counts = counts.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return counts / n, n
 
@@ -218,12 +224,15 @@ class HistogramDrift(Detector):
     def step(self, rows: Ints, x: NDArray[Any], n: Ints, t: int) -> None:
         size = x.sum(axis=1)
         usable = self.known[rows] & (size >= self.min_n)
-        rows, x, size = rows[usable], x[usable], size[usable]
+        if not usable.all():
+            rows, x, size = rows[usable], x[usable], size[usable]
+        mean = self.mean[rows]
         apart = distance(x, self.shares[rows])
-        noise = distance_sd(size, x.shape[1], self.mean[rows])
-        threshold = np.maximum(self.effect, self.mean[rows] + self.z * np.sqrt(self.sd[rows] ** 2 + noise**2))
+        noise = distance_sd(size, x.shape[1], mean)
+        threshold = np.maximum(self.effect, mean + self.z * np.sqrt(self.sd[rows] ** 2 + noise**2))
         beyond = apart > threshold
-        self.row[rows] = np.where(beyond, self.row[rows] + 1, 0)
-        wrong = self.row[rows] >= self.needed
+        row = np.where(beyond, self.row[rows] + 1, 0)
+        self.row[rows] = row
+        wrong = row >= self.needed
         self.conclude(rows, apart, threshold, wrong, np.True_)
         self.status[rows[beyond & ~wrong]] = Status.WARNING

@@ -48,6 +48,7 @@ class Missing(PChart):
     """
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "all_missing", "never_present", "missing_share")
+    RISEN: ClassVar[int] = 3
     STATE: ClassVar[tuple[str, ...]] = (*PChart.STATE, "present")
 
     def __init__(self, k: int, effect: float | None = 0.05, chance: float = 1e-6, min_n: int = 30) -> None:
@@ -58,12 +59,15 @@ class Missing(PChart):
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
         full = x >= 1.0
+        if not np.count_nonzero(full):  # the ordinary pane: every field has values, only the chart has something to say
+            self.present[self.at(rows)] = True
+            super().step(rows, x, n, t)
+            return
         self.present[rows] |= ~full
         never = ~self.present[rows]
         gone = full & ~never & (n * np.log(self.baseline(rows)) < np.log(self.chance))
         rest = ~(never | gone)
         super().step(rows[rest], x[rest], n[rest], t)
-        self.reason[rows[rest]] = np.where(self.drift_detected[rows[rest]], 3, 0)
         one = np.ones(gone.sum())
         self.conclude(rows[gone], one, one, one > 0.0, np.True_, reason=1)
         self.statistic[rows[never]] = 1.0

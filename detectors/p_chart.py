@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from detectors.base import Bools, Detector, Floats, Ints, require
+from detectors.base import Detector, Floats, Ints, require
 from detectors.share_limit import limit_threshold, require_shares
 
 
@@ -60,6 +60,8 @@ class PChart(Detector):
     """
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "share")
+    RISEN: ClassVar[int] = 1
+    """The reason of a share that rose, as an index into `REASONS`."""
     STATE: ClassVar[tuple[str, ...]] = ("cases", "values", "squares", "weight", "panes")
     FALSE_ALARMS: ClassVar[float] = 1e-5
 
@@ -94,34 +96,40 @@ class PChart(Detector):
 
     def baseline(self, rows: Ints) -> Floats:
         """Return the running share of some streams, smoothed by half a case, so that it is neither 0 nor 1."""
-        return (self.cases[rows] + 0.5) / (self.values[rows] + 1.0)
+        at = self.at(rows)
+        return (self.cases[at] + 0.5) / (self.values[at] + 1.0)
 
     def overdispersion(self, rows: Ints) -> Floats:
         """Return Laney's sigma_z: how much wider than the binomial the panes have been, at least 1."""
-        return np.sqrt(np.maximum(1.0, self.squares[rows] / np.maximum(1.0, self.weight[rows])))
+        at = self.at(rows)
+        return np.sqrt(np.maximum(1.0, self.squares[at] / np.maximum(1.0, self.weight[at])))
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
         require_shares(x)
-        p = self.baseline(rows)
-        error = np.sqrt(p * (1.0 - p) / n)
-        armed = (self.panes[rows] >= self.grace) & (self.values[rows] >= self.least)
+        at, p = self.at(rows), self.baseline(rows)
+        values = n.astype(np.float64)
+        error = np.sqrt(p * (1.0 - p) / values)
+        armed = (self.panes[at] >= self.grace) & (self.values[at] >= self.least)
         threshold = np.full(len(rows), np.inf)
         if self.effect is not None:
-            skew = ((self.z**2 - 1.0) * (1.0 - 2.0 * p) / 6.0 + 0.5) / n
+            skew = ((self.z**2 - 1.0) * (1.0 - 2.0 * p) / 6.0 + 0.5) / values
             noise = self.z * self.overdispersion(rows) * error + skew
             threshold = np.where(armed, p + np.maximum(self.effect, noise), np.inf)
         if self.limit is not None:
             threshold = np.minimum(threshold, limit_threshold(self.limit, n))
         wrong = x > threshold
-        self.conclude(rows, x, threshold, wrong, armed)
-        self._learn(rows, ~wrong, x, n, (x - p) / error)
+        self.conclude(rows, x, threshold, wrong, armed, self.RISEN)
+        z = (x - p) / error
+        if np.count_nonzero(wrong):
+            right = ~wrong
+            rows, x, values, z = rows[right], x[right], values[right], z[right]
+        self._learn(rows, x, values, z)
 
-    def _learn(self, rows: Ints, right: Bools, x: Floats, n: Ints, z: Floats) -> None:
-        rows, x, n, z = rows[right], x[right], n[right], z[right]
-        fade = 1.0 - 1.0 / self.memory
-        known = self.panes[rows] > 0
-        self.squares[rows] = fade * self.squares[rows] + np.where(known, z**2, 0.0)
-        self.weight[rows] = fade * self.weight[rows] + known
-        self.cases[rows] = fade * self.cases[rows] + x * n
-        self.values[rows] = fade * self.values[rows] + n
-        self.panes[rows] += 1
+    def _learn(self, rows: Ints, x: Floats, values: Floats, z: Floats) -> None:
+        at, fade = self.at(rows), 1.0 - 1.0 / self.memory
+        known = self.panes[at] > 0
+        self.squares[at] = fade * self.squares[at] + np.where(known, z**2, 0.0)
+        self.weight[at] = fade * self.weight[at] + known
+        self.cases[at] = fade * self.cases[at] + x * values
+        self.values[at] = fade * self.values[at] + values
+        self.panes[at] += 1

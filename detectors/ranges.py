@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Bools, Detector, Floats, Ints, Status, require
+from detectors.base import DRIFT, Bools, Detector, Floats, Ints, require
 from detectors.share_limit import ShareLimit
 
 
@@ -73,17 +73,18 @@ class Run(Detector):
 
     def judge(self, rows: Ints, hit: Bools) -> None:
         """Judge and learn whether each of some streams shows the thing in this pane."""
-        before = self.row[rows]
-        ended = ~hit & (self.status[rows] != Status.DRIFT)
-        self.longest[rows] = np.where(ended, np.maximum(self.longest[rows], before), self.longest[rows])
+        before, longest, hits, panes = self.row[rows], self.longest[rows], self.hits[rows], self.panes[rows]
+        ended = ~hit & (self.status[rows] != DRIFT)
+        np.maximum(longest, before, out=longest, where=ended)
         row = np.where(hit, before + 1.0, 0.0)
-        armed = (self.panes[rows] >= self.grace) & (self.hits[rows] <= self.rare * self.panes[rows])
-        threshold = np.where(armed, np.maximum(self.needed, self.factor * self.longest[rows] + 1.0), np.inf)
-        wrong = row >= threshold
-        self.conclude(rows, row, threshold, wrong, armed)
+        armed = (panes >= self.grace) & (hits <= self.rare * panes)
+        threshold = np.where(armed, np.maximum(self.needed, self.factor * longest + 1.0), np.inf)
+        right = row < threshold
+        self.conclude(rows, row, threshold, ~right, armed)
         self.row[rows] = row
-        self.hits[rows] += hit & ~wrong
-        self.panes[rows] += ~wrong
+        self.longest[rows] = longest
+        self.hits[rows] = hits + (hit & right)
+        self.panes[rows] = panes + right
 
 
 class Constant(Run):

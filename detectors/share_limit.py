@@ -30,9 +30,9 @@ def limit_threshold(limit: float, n: Ints, z: float = 3.0) -> Floats:
 
 def require_shares(x: Floats) -> None:
     """Raise ValueError unless every x is a share: a count in its place is a mistake of the caller, not a pane."""
-    outside = x[(x < 0.0) | (x > 1.0)]
-    if outside.size:
-        raise ValueError(f"'x' must be a share in [0, 1], got {outside[0]}; was it divided by n?")
+    outside = (x < 0.0) | (x > 1.0)
+    if np.count_nonzero(outside):
+        raise ValueError(f"'x' must be a share in [0, 1], got {x[outside][0]}; was it divided by n?")
 
 
 class ShareLimit(Detector):

@@ -118,35 +118,37 @@ class Volume(Detector):
 
     @property
     def week_seen(self) -> Bools:
-        return self._seen(np.arange(self.k), self.days)
+        span: Ints = self.latest - np.minimum(self.first, self.latest)
+        return span >= self.days * self.day_ms
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
         today, slot = t // self.day_ms, t % self.day_ms * self.slots // self.day_ms
-        self.first[rows] = np.minimum(self.first[rows], t)
+        first = np.minimum(self.first[rows], t)
+        self.first[rows] = first
         self.latest[rows] = t
-        near = np.unique(np.array([slot - 1, slot, slot + 1]) % self.slots)
-        earlier = (self.day[rows] >= today - self.days) & (self.day[rows] < today)
-        least = np.where(earlier, self.least[rows][:, :, near].min(axis=2), np.inf).min(axis=1)
-        most = np.where(self.day[rows] >= today - self.days, self.most[rows], -np.inf).max(axis=1)
-        old = self._seen(rows, 1)
+        near = [(slot - 1) % self.slots, slot, (slot + 1) % self.slots]
+        day = self.day[rows]
+        recent = day >= today - self.days
+        earlier = recent & (day < today)
+        least = np.where(earlier[:, :, None], self.least[:, :, near][rows], np.inf).min(axis=(1, 2))
+        most = np.where(recent, self.most[rows], -np.inf).max(axis=1)
+        old = t - first >= self.day_ms
         floor = np.where(old & np.isfinite(least), self.low * least, -np.inf)
         ceiling = np.where(old & np.isfinite(most), np.maximum(self.high * most, self.fewest), np.inf)
-        dropped, burst = x < floor, x > ceiling
+        burst = x > ceiling
+        wrong = burst | (x < floor)
         # While nothing is wrong the nearer of the two limits is shown: the lower one, once there is one.
         shown = np.where(burst | ~np.isfinite(floor), ceiling, floor)
-        self.conclude(rows, x, shown, dropped | burst, np.isfinite(shown), np.where(burst, 2, 1))
-        right = ~(dropped | burst)
+        self.conclude(rows, x, shown, wrong, np.isfinite(shown), np.where(burst, 2, 1))
+        right = ~wrong
         self._learn(rows[right], x[right], today, slot)
-
-    def _seen(self, rows: Ints, days: int) -> Bools:
-        span: Ints = self.latest[rows] - np.minimum(self.first[rows], self.latest[rows])
-        return span >= days * self.day_ms
 
     def _learn(self, rows: Ints, x: Floats, today: int, slot: int) -> None:
         place = today % (self.days + 1)
         new = rows[self.day[rows, place] != today]
-        self.least[new, place] = np.inf
-        self.most[new, place] = -np.inf
-        self.day[new, place] = today
+        if new.size:
+            self.least[new, place] = np.inf
+            self.most[new, place] = -np.inf
+            self.day[new, place] = today
         self.least[rows, place, slot] = np.minimum(self.least[rows, place, slot], x)
         self.most[rows, place] = np.maximum(self.most[rows, place], x)

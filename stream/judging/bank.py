@@ -20,7 +20,7 @@ from stream.judging.evidence import of_field, of_pane, of_stream
 from stream.judging.findings import Finding, found
 from stream.judging.moved import moved
 from stream.judging.thin import Thin, pick
-from stream.judging.view import FIELD_RULES, SILENT_REASONS, View, share
+from stream.judging.view import FIELD_RULES, SILENT_REASONS, View
 from stream.layout import Section
 from stream.learn import MIN_N
 from stream.panes import ClosedPane
@@ -101,8 +101,8 @@ class Bank:
             self.rules[name].update(x, n, time)
             verdict.findings.extend(self._fields(self.rules[name], check, n, pane, view))
             self._too_thin(verdict, check, n)
-        self.drift.update(bins, pane, time)
-        n = np.asarray(bins.sum(axis=1))
+        n = view.binned
+        self.drift.update(bins, n, pane, time)
         for detector in (self.drift.distance, self.drift.level):
             verdict.findings.extend(self._fields(detector, "drift", n, pane, view))
         self._too_thin(verdict, "drift", n)
@@ -112,10 +112,12 @@ class Bank:
         return verdict
 
     def _too_thin(self, verdict: Verdict, check: str, n: NDArray[np.int64]) -> None:
-        verdict.unjudged.update((check, self.section.names[row]) for row in np.flatnonzero(n < MIN_N))
+        verdict.unjudged.update((check, self.section.names[row]) for row in (n < MIN_N).nonzero()[0].tolist())
 
     def _expect(self, counts: FieldCounts) -> None:
         """Until a kind is declared or learned, a field's type is that of most of its values in the first pane with 30."""
+        if (self.expected >= 0).all():
+            return
         types = np.array([BOOL, NUMBER, STRING])
         kinds = counts.types[:, types]
         first = (self.expected < 0) & (kinds.sum(axis=1) >= MIN_N)
@@ -124,7 +126,7 @@ class Bank:
     def _fields(
         self, detector: Detector, check: str, n: NDArray[np.int64], pane: ClosedPane, view: View
     ) -> Iterator[Finding]:
-        for row in np.flatnonzero(detector.drift_detected):
+        for row in detector.drift_detected.nonzero()[0]:
             field, reason = self.section.fields[row], detector.REASONS[detector.reason[row]]
             if reason in SILENT_REASONS:
                 continue
@@ -146,15 +148,15 @@ class Bank:
             yield self._finding(detector, int(row), "version", name, None, n, pane, "", of_pane(self.stream, pane))
 
     def _stream(self, pane: ClosedPane, time: int) -> Iterator[Finding]:
-        rejected = sum(pane.counts.rejected.values())
-        seen = np.array([pane.counts.applied + rejected + pane.counts.late], np.int64)
-        self.whole["rejected"].update(*share(np.array([rejected], np.int64), seen), time)
-        self.whole["late"].update(*share(np.array([pane.counts.late], np.int64), seen), time)
-        self.whole["volume"].update([float(seen[0])], seen, time)
+        rejected, late = sum(pane.counts.rejected.values()), pane.counts.late
+        seen = pane.counts.applied + rejected + late
+        self.whole["rejected"].update([rejected / seen if seen else np.nan], [seen], time)
+        self.whole["late"].update([late / seen if seen else np.nan], [seen], time)
+        self.whole["volume"].update([float(seen)], [seen], time)
         for check, detector in self.whole.items():
             if detector.drift_detected[0]:
                 evidence, extra = of_stream(self.stream, pane, check)
-                yield self._finding(detector, 0, check, self.stream.name, None, int(seen[0]), pane, extra, evidence)
+                yield self._finding(detector, 0, check, self.stream.name, None, seen, pane, extra, evidence)
 
     def _finding(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import Detector, GuardedAdwin, HistogramDrift, ScoreShift
-from detectors.histogram import location
+from detectors.histogram import normal_scores
 from stream.judging.thin import pick
 from stream.layout import BINS, MAX_VERSIONS, Section
 from stream.panes import ClosedPane
@@ -40,6 +40,7 @@ class Drift:
         shares = self._column("shares", rows)
         self.distance = HistogramDrift(shares, self._column("distance_mean", rows), self._column("distance_sd", rows))
         self._mean, self._sd = (self._column(name, rows) for name in ("location_mean", "location_sd"))
+        self._scores = normal_scores(shares)
         self.armed = np.isfinite(shares).all(axis=1)
         self.level = GuardedAdwin(len(section.fields))
         self._score = section.names.index(SCORE) if SCORE in section.names else -1
@@ -60,14 +61,14 @@ class Drift:
         moved.versions.restore(Detector.carry(self.versions.state(), places, moved.versions.state()))
         return moved
 
-    def update(self, bins: NDArray[np.int64], pane: ClosedPane, time_ms: int) -> None:
-        """Take one pane: int64[F, 36] bins (rows of thin fields are 0) and the pane itself for its versions."""
-        n = np.asarray(bins.sum(axis=1))
+    def update(self, bins: NDArray[np.int64], n: NDArray[np.int64], pane: ClosedPane, time_ms: int) -> None:
+        """Take one pane: int64[F, 36] bins (rows of thin fields are 0), their sums, and the pane itself for its versions."""
         self.distance.update(bins, n, time_ms)
         if self.armed.any():
             with np.errstate(invalid="ignore", divide="ignore"):
-                away = (location(bins, self.distance.shares) - self._mean) / np.sqrt(self._sd**2 + 1 / n)
-            self.level.update(np.clip(away, -CLIP, CLIP), n, time_ms)
+                location = (bins / n[:, None] * self._scores).sum(axis=1)  # `detectors.histogram.location`
+                away = (location - self._mean) / np.sqrt(self._sd**2 + 1 / n)
+            self.level.update(np.minimum(np.maximum(away, -CLIP), CLIP), n, time_ms)
         if self._score >= 0 and self.section.versions and pane.binned[self._score]:
             pairs = self._pairs(pane)
             self.versions.update(pairs, pairs[:, 0].sum(axis=1), time_ms)

@@ -32,6 +32,21 @@ class Thin:
         Args:
             pane: its counts. binned: bool[F], whether the pane's bins may be added to those held. start_ms: its start.
         """
+        counts = self._counts(pane, start_ms)
+        total = self.bins + pane.bins
+        if not binned.all():
+            total[~binned] = 0
+        few = total.sum(axis=1) < MIN_N
+        self.bins = np.zeros_like(total)
+        self.bins[few] = total[few]
+        total[few] = 0
+        return counts, total
+
+    def _counts(self, pane: FieldCounts, start_ms: int) -> FieldCounts:
+        """Add a pane; return the counts that are enough to test: the pane itself where nothing is or becomes held."""
+        if not (self.since >= 0).any() and (pane.types.sum(axis=1) >= MIN_N).all():
+            self.counts.records += pane.records
+            return pane
         rows = np.arange(len(self.since))
         old = (self.since >= 0) & (start_ms - self.since > MAX_MS)
         held = self.counts.take(np.where(old, -1, rows))
@@ -41,10 +56,7 @@ class Thin:
         counts = held.take(np.where(ready, rows, -1))
         self.counts = held.take(np.where(ready, -1, rows))
         self.since = np.where(ready, -1, since)
-        total = np.where(binned[:, None], self.bins + pane.bins, 0)
-        enough = total.sum(axis=1) >= MIN_N
-        self.bins = np.where(enough[:, None], 0, total)
-        return counts, np.where(enough[:, None], total, 0)
+        return counts
 
     def carry(self, rows: NDArray[np.int64], same_bins: NDArray[np.bool_]) -> Thin:
         """Return what is held for other fields in another order; row -1 is a new field."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,16 @@ from stream.layout import BINS
 MAX_LUCK = 1e-4
 """Probability that a healthy pane equals the one before, from which on equal panes are no sign of anything."""
 
+WEIGHTS = np.sqrt(np.arange(2.0, 2.0 + BINS))
+"""Of the counts in `View.summary`: different counts give different sums, but for rounding."""
+
 Inputs = tuple[NDArray[np.float64], NDArray[np.int64]]
 """(x[F], n[F]) of a detector."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
-    """Counts of F fields in one pane, or in several thin ones together.
+    """Counts of F fields in one pane, or in several thin ones together; what several rules look at is counted once.
 
     Attributes:
         counts: by field. expected: int64[F], JSON type a field should have (-1: not known yet).
@@ -32,24 +36,28 @@ class View:
     expected: NDArray[np.int64]
     bins: NDArray[np.int64]
 
-    @property
+    @cached_property
     def records(self) -> NDArray[np.int64]:
         return np.asarray(self.counts.types.sum(axis=1))
 
-    def of(self, *types: int) -> NDArray[np.int64]:
-        """Return the number of values of these JSON types."""
-        return np.asarray(self.counts.types[:, list(types)].sum(axis=1))
+    def of(self, kind: int) -> NDArray[np.int64]:
+        """Return the number of values of a JSON type."""
+        return self.counts.types[:, kind]
 
-    @property
+    @cached_property
     def present(self) -> NDArray[np.int64]:
-        return self.records - self.of(ABSENT, NULL)
+        return self.records - self.of(ABSENT) - self.of(NULL)
+
+    @cached_property
+    def binned(self) -> NDArray[np.int64]:
+        return np.asarray(self.bins.sum(axis=1))
 
     @property
     def retyped(self) -> NDArray[np.int64]:
         """Values of another type than the expected one; a NaN is a number, an unknown expectation is met by all."""
         rows = np.arange(len(self.expected))
         right = self.counts.types[rows, np.maximum(self.expected, 0)]
-        right = right + np.where(self.expected == NUMBER, self.counts.types[:, NONFINITE], 0)
+        right = right + np.where(self.expected == NUMBER, self.of(NONFINITE), 0)
         return np.where(self.expected < 0, 0, self.present - right)
 
     def summary(self) -> NDArray[np.float64]:
@@ -58,11 +66,10 @@ class View:
         Two Poisson counts of mean c are equal with probability 1/sqrt(4 pi c), about; given their sum, so are all bins of
         two healthy panes with the product of these times sqrt(4 pi n). Few or crowded bins repeat by chance.
         """
-        n = self.bins.sum(axis=1)
-        luck = np.exp((np.log1p(4 * np.pi * n) - np.log1p(4 * np.pi * self.bins).sum(axis=1)) / 2)
-        weights = np.sqrt(np.arange(2.0, 2.0 + BINS))
-        types = self.counts.types @ weights[: self.counts.types.shape[1]]
-        return np.where(luck < MAX_LUCK, self.bins @ weights + types, np.nan)
+        bins = self.bins.astype(np.float64)
+        luck = np.exp((np.log1p(4 * np.pi * self.binned) - np.log1p(4 * np.pi * bins).sum(axis=1)) / 2)
+        types = self.counts.types @ WEIGHTS[: self.counts.types.shape[1]]
+        return np.where(luck < MAX_LUCK, bins @ WEIGHTS + types, np.nan)
 
 
 def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
@@ -73,11 +80,12 @@ def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
 
 def _constant(view: View) -> Inputs:
     """A pane without a number is not constant, nor does it count: its n is 0."""
-    return np.isin(view.counts.only, (NO_NUMBER, VARIED), invert=True).astype(np.float64), view.of(NUMBER)
+    only = view.counts.only
+    return ((only != NO_NUMBER) & (only != VARIED)).astype(np.float64), view.of(NUMBER)
 
 
 FIELD_RULES: tuple[tuple[str, str, Callable[[int], Detector], Callable[[View], Inputs]], ...] = (
-    ("missing", "missing", Missing, lambda view: share(view.of(ABSENT, NULL, NONFINITE), view.records)),
+    ("missing", "missing", Missing, lambda view: share(view.records - view.present + view.of(NONFINITE), view.records)),
     ("removed", "schema", Removed, lambda view: share(view.of(ABSENT), view.records)),
     ("retyped", "schema", Retyped, lambda view: share(view.retyped, view.present)),
     ("outside", "ranges", OutOfRange, lambda view: share(view.counts.outside, view.of(NUMBER))),

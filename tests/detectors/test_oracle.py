@@ -10,7 +10,7 @@ from river.drift import ADWIN
 from scipy import stats
 
 from detectors import GuardedAdwin, HistogramDrift, LongestGap, Missing, PChart, ScoreShift, Status, Volume
-from detectors.histogram import distance, distance_sd, location, smoothed, two_sample
+from detectors.histogram import distance, distance_sd, location, normal_scores, smoothed, two_sample
 from detectors.share_limit import limit_threshold
 
 MINUTE = 60_000
@@ -160,6 +160,13 @@ class TestDistance:
         edges = stats.norm.ppf(np.arange(1, 36) / 36)
         x = np.histogram(np.random.default_rng(5).normal(0.5, 1, 200_000), [-np.inf, *edges, np.inf])[0]
         assert location(x[None], np.full((1, 36), 1 / 36))[0] == pytest.approx(0.5, abs=0.03)
+
+    def test_location_is_the_mean_of_the_normal_scores(self):
+        """To the bit: whoever keeps the scores of a reference gets the same numbers."""
+        rng = np.random.default_rng(6)
+        shares = rng.dirichlet(np.ones(36), 20)
+        x = rng.multinomial(500, shares)
+        assert np.array_equal(location(x, shares), (x / x.sum(axis=1)[:, None] * normal_scores(shares)).sum(axis=1))
 
 
 class TestHistogramDrift:
