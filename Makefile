@@ -38,10 +38,10 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
 
 test: $(READY) ## the tests (Apache Kafka where Java and Maven are, else the embedded broker)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: $(READY) ## the tests, the slow ones included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 model: $(READY) ## the ledger's model test: which broken variants it finds, and how soon
 	$(BIN)/python -m tests.model

@@ -19,7 +19,6 @@ def calm() -> Observed:
     return running.undisturbed()
 
 
-@pytest.mark.slow
 @pytest.mark.kafka
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize(
