@@ -22,10 +22,15 @@ detector                        wrong when                                      
 `Constant`, `Stuck`             all values are equal; whole panes repeat                        0 or 1, fingerprint
 `Rejected`, `Late`              records cannot be used; records come after their pane           share
 `HistogramDrift`                the distribution left the reference                             counts by bin
+`ShiryaevRoberts`               the mean of a whitened contrast changed                         number
 `ScoreShift`                    a model version scores unlike the others                        two histograms
 `GuardedAdwin`                  the mean of a whitened series changed (river)                   number
 `PChart`, `ShareLimit`, ...     the rules behind them, for shares, limits, gaps and runs
 ==============================  ==============================================================  ===================
+
+A false-alarm budget over all fields of all streams is kept by four modules together: `contrasts` turns histograms into numbers,
+`baseline` (with `calendar`) says what is normal for them, `risk_control` sets the one threshold, and `budget` learns
+all of that from weeks of panes.
 """
 
 from detectors.adwin import GuardedAdwin
@@ -40,6 +45,7 @@ from detectors.ranges import Constant, OutOfRange, Run, Stuck
 from detectors.rejected import Rejected
 from detectors.schema import Removed, Retyped
 from detectors.share_limit import ShareLimit
+from detectors.shiryaev_roberts import ShiryaevRoberts
 from detectors.version import ScoreShift
 from detectors.volume import Silence, Volume
 
@@ -60,6 +66,7 @@ __all__ = [
     "Run",
     "ScoreShift",
     "ShareLimit",
+    "ShiryaevRoberts",
     "Silence",
     "Stale",
     "Status",

@@ -129,6 +129,7 @@ CASES: dict[str, tuple[checks.Factory, checks.MakeInput]] = {
     "Retyped": (plain(detectors.Retyped), share(0.0, 0.9)),
     "ScoreShift": (plain(detectors.ScoreShift, bins=4), pairs),
     "ShareLimit": (plain(detectors.ShareLimit, limit=0.05), share(0.02, 0.3)),
+    "ShiryaevRoberts": (lambda rows: detectors.ShiryaevRoberts(np.full(len(rows), 14.0)), normal),
     "Silence": (plain(detectors.Silence), gaps),
     "Stale": (plain(detectors.Stale), share(0.002, 0.2)),
     "Stuck": (plain(detectors.Stuck), fingerprints),

@@ -1,0 +1,143 @@
+"""From panes to a threshold that keeps a false-alarm budget: baseline, Shiryaev-Roberts and risk control put together.
+
+`learn` is what a nightly recalibration runs, on weeks that nobody called bad. It fits W + 1 times: once without each
+week, to see how that week would have been judged by the others, and once with all of them, for use. All fits run side
+by side, as so many more streams of one detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats, Ints, require
+from detectors.baseline import Baseline, fit
+from detectors.risk_control import DAYS, Normaliser, calibrate, normalise
+from detectors.shiryaev_roberts import ShiryaevRoberts
+
+
+@dataclass(frozen=True)
+class Series:
+    """Contrasts of K streams over T panes of equal length.
+
+    Attributes:
+        x: float[T, K], nan where a pane had too few values. n: int[T, K], values behind them. pane_ms: length of a pane.
+        days, groups, slots: int64[T], where each pane stands in the local calendar (`detectors.calendar.place`).
+    """
+
+    x: NDArray[Any]
+    n: NDArray[Any]
+    pane_ms: int
+    days: Ints
+    groups: Ints
+    slots: Ints
+
+    def take(self, panes: Ints) -> Series:
+        """Return some panes, in that order."""
+        return Series(
+            self.x[panes], self.n[panes], self.pane_ms, self.days[panes], self.groups[panes], self.slots[panes]
+        )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What normal weeks have taught.
+
+    Attributes:
+        baseline, normaliser: of all weeks together. scored: float64[W, 7, K], the normalised day maxima of each week,
+            as judged by the others.
+    """
+
+    baseline: Baseline
+    normaliser: Normaliser
+    scored: Floats
+
+    def limit(self, budget: float) -> Floats:
+        """Return float64[K], the statistic above which each stream has drifted, at so many false alarms per week.
+
+        Raises:
+            ValueError: there are too few weeks for this budget (`detectors.risk_control.weeks_needed`).
+        """
+        return self.normaliser.limit(calibrate(self.scored, budget))
+
+
+def learn(series: Series, family: Ints) -> Learned:
+    """Learn from whole weeks.
+
+    Args:
+        series: W weeks of seven local days each, in order. family: int64[K], kind of each stream.
+
+    Raises:
+        ValueError: these are no whole weeks, or fewer than two.
+    """
+    weeks = weeks_of(series)
+    require(len(weeks) >= 2, f"two weeks are needed, got {len(weeks)}")
+    every = list(range(len(weeks)))
+    rest = [[*every[:h], *every[h + 1 :]] for h in every]
+    fits = [_fit(series, [weeks[i] for i in kept]) for kept in rest]
+    inside = run(fits, series, [[day for i in kept for day in weeks[i]] for kept in rest])
+    ready = [normalise(maxima, family) for maxima in inside]
+    # the week before fills the memory; it is one of those that taught, as the week before monitoring is
+    outside = run(fits, series, [[*weeks[h - 1 if h else 1], *weeks[h]] for h in every])
+    scored = np.stack([normal(maxima[DAYS:]) for normal, maxima in zip(ready, outside, strict=True)])
+    baseline = _fit(series, weeks)
+    maxima = run([baseline], series, [[day for week in weeks for day in week]])[0]
+    return Learned(baseline, normalise(maxima, family), scored)
+
+
+def weeks_of(series: Series) -> list[list[Ints]]:
+    """Return, for each week, the panes of each of its days.
+
+    Raises:
+        ValueError: the days are not whole weeks.
+    """
+    starts = np.flatnonzero(np.diff(series.days, prepend=series.days[0] - 1))
+    days = np.split(np.arange(len(series.days)), starts[1:])
+    require(len(days) % DAYS == 0, f"whole weeks are needed, got {len(days)} days")
+    return [days[i : i + DAYS] for i in range(0, len(days), DAYS)]
+
+
+def run(baselines: Sequence[Baseline], series: Series, orders: Sequence[Sequence[Ints]]) -> Floats:
+    """Run several fits over as many orders of days, side by side.
+
+    Args:
+        baselines: M fits. orders: for each the days to run over, as panes of ``series``; all of the same number D.
+
+    Returns:
+        float64[M, D, K], the largest statistic of each day.
+    """
+    k = series.x.shape[1]
+    watch = ShiryaevRoberts(np.full(len(baselines) * k, np.inf))
+    maxima = np.empty((len(baselines), len(orders[0]), k))
+    t = 0
+    for day in range(len(orders[0])):
+        z, n = _whitened(baselines, series, [order[day] for order in orders])
+        best = np.full(len(baselines) * k, -np.inf)
+        for pane in range(z.shape[0]):
+            t += series.pane_ms
+            watch.update(z[pane], n[pane], t)
+            np.maximum(best, watch.statistic, out=best)
+        maxima[:, day] = best.reshape(len(baselines), k)
+    return maxima
+
+
+def _whitened(baselines: Sequence[Baseline], series: Series, days: Sequence[Ints]) -> tuple[Floats, Ints]:
+    """Return z float64[P, M * K] and n of one day of each fit; a day that is an hour short has nothing in its last panes."""
+    k = series.x.shape[1]
+    z = np.full((max(len(day) for day in days), len(baselines), k), np.nan)
+    n = np.zeros(z.shape, np.int64)
+    for m, (baseline, day) in enumerate(zip(baselines, days, strict=True)):
+        z[: len(day), m] = baseline.whiten(series.x[day], series.n[day], series.groups[day], series.slots[day])
+        n[: len(day), m] = series.n[day]
+    return z.reshape(len(z), -1), n.reshape(len(n), -1)
+
+
+def _fit(series: Series, weeks: Sequence[Sequence[Ints]]) -> Baseline:
+    panes = np.concatenate([day for week in weeks for day in week])
+    part = series.take(panes)
+    times = np.arange(len(panes)) * series.pane_ms
+    return fit(part.x, part.n, part.days, part.groups, part.slots, times)
