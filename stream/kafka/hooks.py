@@ -108,7 +108,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         left, turn = TAKE_BYTES, max(TAKE_BYTES // max(len(fetcher._records), 1), CHUNK_BYTES)
         parts: list[list[RecordBatch]] = []
         for tp, result in list(fetcher._records.items()):
-            self._let_go(result)
+            _let_go(result)
             if tp.topic in self.consumer.silent:
                 consumer.pause(tp)  # only assigned, to learn who is the judge; never read
             elif tp not in active and consumer._subscription.is_assigned(tp):
@@ -178,14 +178,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Whether the next attempt at a damaged batch is not due yet."""
         damaged = self._damaged.get(tp)
         return damaged is not None and damaged[0] == position and monotonic() < damaged[2]
-
-    @staticmethod
-    def _let_go(result: Any) -> None:
-        # A generator that is never run refers back to its owner: without this the cycle keeps every byte that was fetched, since
-        # the garbage collector is told to look rarely. A result that is no longer wanted has lost its records already.
-        records = getattr(result, "_partition_records", None)
-        if records is not None:
-            records._records_iterator = None
 
     @staticmethod
     def _discard(fetcher: Any, tp: TP) -> None:
@@ -273,6 +265,20 @@ class App(faust.App):
 def in_thread(consumer: Consumer) -> tuple[asyncio.AbstractEventLoop, aiokafka.AIOKafkaConsumer]:
     """Return the event loop of the consumer's thread and aiokafka's consumer, which only that thread may touch."""
     return consumer._thread.thread_loop, consumer._thread._ensure_consumer()
+
+
+def let_go(consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Let go of what a consumer has fetched and nobody will read."""
+    for result in consumer._fetcher._records.values():
+        _let_go(result)
+
+
+def _let_go(result: Any) -> None:
+    # A generator that is never run refers back to its owner: without this the cycle keeps every byte that was fetched, since
+    # the garbage collector is told to look rarely. A result that is no longer wanted has lost its records already.
+    records = getattr(result, "_partition_records", None)
+    if records is not None:
+        records._records_iterator = None
 
 
 def install() -> None:

@@ -167,6 +167,7 @@ class Input:
             try:
                 yield reader
             finally:
+                hooks.let_go(reader)
                 reader.unsubscribe()  # also when `close` came in between
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -250,6 +251,28 @@ async def test_retention_shows_as_a_batch_that_starts_too_high(address: str) -> 
             seen.batches.clear()
             await until(lambda: seen.batches)
             assert_tiles(seen.batches, 60, 100)
+
+
+@on_kafka
+async def test_what_was_fetched_and_is_not_read_is_let_go(address: str) -> None:
+    """A look at one record fetches all behind it; none of that may wait for the garbage collector, which looks rarely."""
+
+    def held() -> int:
+        return sum(isinstance(item, FetchedRecords) for item in gc.get_objects())
+
+    async with topic_and_ledger(address, 1) as (topic, ledger):
+        await admin.produce(address, topic, [Row(b"%d" % n, b"k", 0, 7000 + n) for n in range(200)])
+        async with worker(address, [topic], ledger) as (source, seen):
+            await until(lambda: len(seen.values()) == 200)
+            gc.collect()
+            gc.disable()
+            try:
+                before = held()
+                for offset in range(30):
+                    assert await source.read_one((topic, 0), offset) is not None
+                assert held() <= before + 4
+            finally:
+                gc.enable()
 
 
 @on_kafka
