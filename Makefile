@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model
+.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model budget budget-full
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ bench: $(READY) ## every figure of speed, size and memory beside its target (12 
 
 bench-quick: $(READY) ## the throughput ratio alone, on fewer records (under a minute)
 	$(BIN)/python -m benchmarks --quick
+
+budget: $(READY) ## is a stated rate of false alarms kept, and how soon is a change found (resumable); writes benchmarks/detection.md
+	$(BIN)/python -m benchmarks.detection
+
+budget-full: $(READY) ## the same with the long cases: panes of a minute, 1,000 series
+	$(BIN)/python -m benchmarks.detection --full
 
 soak: $(READY) ## 20 real minutes under traffic with faults: memory and descriptors over time
 	$(BIN)/python -m benchmarks.soak

@@ -3,7 +3,7 @@ r"""What is normal for a contrast: its mean by calendar, its variance by time of
 Fitted from panes, never from records, and all of it vectorised over streams. With a pane's value x over n values at half-hour h
 of a day of group g (`detectors.calendar`):
 
-$$ \psi = \operatorname{clip}\!\left(\frac{x-\mu_{g,h}}{\sqrt{r_h\,(a+q/n)}},\; \pm 2.5\right), \qquad z = \psi/\ell $$
+$$ \psi = \operatorname{clip}\!\left(\frac{x-\mu_{g,h}}{\sqrt{r_h\,(a+q/n)}},\; \pm 4\right), \qquad z = \psi/\ell $$
 
 * $\mu_{g,h}$: mean over the half-hour and its neighbours; a group with d days has the weight d/(d+1) against the mean of the time
   of day over all days, and a half-hour without panes takes the mean of the day.
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Ints, require
 from detectors.calendar import GROUPS, SLOTS
 
-CLIP = 2.5
+CLIP = 4.0
 FLOOR = 0.05
 BLOCKS_MS = (0, 900_000, 3_600_000, 14_400_000, 43_200_000, 86_400_000)
 """One pane, 15 minutes, 1, 4, 12 and 24 hours."""
@@ -63,27 +63,39 @@ class Baseline:
             return np.asarray(np.clip((x - self.mean[group, slot]) / np.sqrt(variance), -CLIP, CLIP))
 
 
-def fit(x: Floats, n: NDArray[Any], days: Ints, groups: Ints, slots: Ints, times_ms: Ints) -> Baseline:
+def fit(
+    x: Floats, n: NDArray[Any], days: Ints, groups: Ints, slots: Ints, times_ms: Ints, held_out: bool = False
+) -> Baseline:
     """Learn what is normal.
 
     Args:
         x: float64[T, K], contrasts by pane, nan where a pane had too few values. n: [T, K], values behind them.
         days: int64[T], ordinal of the local day. groups, slots: int64[T]. times_ms: int64[T], ascending.
+        held_out: take the noise from residuals of each day against the mean of the other days. Over a few days the mean follows
+            the noise, and what is left looks calmer than the next day will be; over weeks it makes no difference.
 
     Raises:
         ValueError: a stream has no usable pane at all.
     """
     require(bool(np.isfinite(x).any(axis=0).all()), "every stream needs a usable pane")
-    mean = _calendar_mean(x, days, groups, slots)
+    centre = np.nanmean(x, axis=0)
+    sums = _DaySums.of(x - centre, days, groups, slots)
+    mean = centre + sums.mean()
+    expected = mean[groups, slots]
+    if held_out and len(sums.days) > 1:
+        for day in sums.days:
+            rows = days == day
+            expected[rows] = (centre + sums.without(day).mean())[groups[rows], slots[rows]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        square = (x - mean[groups, slots]) ** 2
+        square = (x - expected) ** 2
         inverse = 1.0 / np.where(np.isfinite(x), n, np.nan)
     between, sampling = _two_parts(square, inverse)
     overall = np.nanmean(square, axis=0)
     between = np.where(between + sampling * np.nanmean(inverse, axis=0) > 0.0, between, 1.0) + FLOOR * overall
     rhythm = _rhythm(square, between + sampling * inverse, slots)
-    unscaled = Baseline(mean, between, sampling, rhythm, np.ones(x.shape[1]))
-    return Baseline(mean, between, sampling, rhythm, long_run(unscaled.residual(x, n, groups, slots), times_ms))
+    scale = np.sqrt(rhythm[slots] * (between + sampling * inverse))
+    longrun = long_run(np.clip((x - expected) / scale, -CLIP, CLIP), times_ms)
+    return Baseline(mean, between, sampling, rhythm, longrun)
 
 
 def long_run(psi: Floats, times_ms: Ints) -> Floats:
@@ -113,20 +125,37 @@ def long_run(psi: Floats, times_ms: Ints) -> Floats:
     return np.sqrt(largest)
 
 
-def _calendar_mean(x: Floats, days: Ints, groups: Ints, slots: Ints) -> Floats:
-    """Return float64[3, 48, K]: each group shrunk towards the time of day, the time of day towards nothing but its neighbours."""
-    k = x.shape[1]
-    overall = np.nanmean(x, axis=0)
-    total, count = _by(x - overall, groups * SLOTS + slots, GROUPS * SLOTS)
-    total, count = total.reshape(GROUPS, SLOTS, k), count.reshape(GROUPS, SLOTS, k)
-    of_day = _ratio(_smooth(total.sum(axis=0), 1), _smooth(count.sum(axis=0), 1), np.zeros(k))
-    mean = np.empty((GROUPS, SLOTS, k))
-    for group in range(GROUPS):
-        own = len(np.unique(days[groups == group]))
-        weight = own / (own + 1.0)
-        away = _ratio(_smooth(total[group], 1), _smooth(count[group], 1), of_day)
-        mean[group] = overall + weight * away + (1.0 - weight) * of_day
-    return mean
+@dataclass(frozen=True)
+class _DaySums:
+    """Sums and numbers of values by day and half-hour. days, groups: int64[D]. total, count: float64[D, 48, K]."""
+
+    days: Ints
+    groups: Ints
+    total: Floats
+    count: Floats
+
+    @staticmethod
+    def of(x: Floats, days: Ints, groups: Ints, slots: Ints) -> _DaySums:
+        known, first, number = np.unique(days, return_index=True, return_inverse=True)
+        total, count = _by(x, number * SLOTS + slots, len(known) * SLOTS)
+        shape = (len(known), SLOTS, x.shape[1])
+        return _DaySums(known, groups[first], total.reshape(shape), count.reshape(shape))
+
+    def without(self, day: int) -> _DaySums:
+        kept = self.days != day
+        return _DaySums(self.days[kept], self.groups[kept], self.total[kept], self.count[kept])
+
+    def mean(self) -> Floats:
+        """Return float64[3, 48, K]: groups shrunk towards the time of day, which stands on itself and its neighbours."""
+        total, count = self.total.sum(axis=0), self.count.sum(axis=0)
+        of_day = _ratio(_smooth(total, 1), _smooth(count, 1), np.zeros(total.shape[1]))
+        mean = np.empty((GROUPS, *of_day.shape))
+        for group in range(GROUPS):
+            own = self.groups == group
+            weight = own.sum() / (own.sum() + 1.0)
+            total, count = self.total[own].sum(axis=0), self.count[own].sum(axis=0)
+            mean[group] = weight * _ratio(_smooth(total, 1), _smooth(count, 1), of_day) + (1.0 - weight) * of_day
+        return mean
 
 
 def _two_parts(square: Floats, inverse: Floats) -> tuple[Floats, Floats]:

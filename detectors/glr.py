@@ -39,5 +39,6 @@ def onset(psi: Floats, longrun: float, within: float = WITHIN) -> tuple[int, int
     value = psi[panes]
     since = np.cumsum(value[::-1])[::-1]
     ratio = since**2 / (np.arange(len(value), 0, -1) * longrun**2)
-    likely = panes[ratio >= ratio.max() - within]
-    return int(likely[0]), int(panes[ratio.argmax()]), int(likely[-1])
+    begins = np.concatenate([[0], panes[:-1] + 1])  # nobody saw what happened between two usable panes
+    likely = np.flatnonzero(ratio >= ratio.max() - within)
+    return int(begins[likely[0]]), int(panes[ratio.argmax()]), int(panes[likely[-1]])

@@ -6,7 +6,7 @@ $L = \exp(s\lambda z - \lambda^2/2)$, and
 
 $$ R_t = (e^{-\Delta t/\tau} R_{t-1} + 1)\,L_t $$
 
-which needs no guess of the onset. Sizes are not known either, so eight of them run side by side ($\lambda = 1/8, 1/4, 1/2, 1$
+which needs no guess of the onset. Sizes are not known either, so ten of them run side by side ($\lambda = 1/8, 1/4, 1/2, 1, 2$
 in both directions), and the statistic is $\log(1 + \bar R)$. Without forgetting $R_t - t$ is a martingale while nothing has
 changed, so the chance that $\bar R$ ever exceeds A within T updates is at most T/A, with any dependence between
 streams; forgetting only lowers R. It is there because real data are not independent: a slow wave a week ago must not
@@ -21,7 +21,7 @@ import numpy as np
 
 from detectors.base import Detector, Floats, Ints, require
 
-DOUBLINGS = 4
+DOUBLINGS = 5
 SMALLEST = 1 / 8
 CAP = 1e280
 """R goes no further, or a drift that lasts for days would overflow."""
@@ -37,7 +37,7 @@ class ShiryaevRoberts(Detector):
 
     Notes:
         x is the whitened value (`detectors.baseline`): mean 0, long-run variance 1. n only says whether the pane is usable.
-        Cost: 0.1 ms per update of 1,000 streams (`make budget` prints it). State: 80 bytes per stream beside the outputs.
+        Cost: 0.1 ms per update of 1,000 streams (`make budget` prints it). State: 96 bytes per stream beside the outputs.
         False alarms: the rate above is that of independent values at a limit of 14; what the limit must be on real
             data is learned
         (`detectors.risk_control`).
@@ -89,12 +89,12 @@ def advance(ratio: Floats, x: Floats, keep: Floats | float) -> Floats:
     """Return R after one more value.
 
     Args:
-        ratio: float64[8, K], R by size and direction. x: float64[K], whitened. keep: how much of R is left since the last one.
+        ratio: float64[10, K], R by size and direction. x: float64[K], whitened. keep: how much of R is left since the last one.
     """
     up = np.exp(SMALLEST * x)
     likelihood = np.empty_like(ratio)
     size = SMALLEST
-    for row in range(DOUBLINGS):  # exp(2 lambda x) is exp(lambda x) squared: one exponential instead of eight
+    for row in range(DOUBLINGS):  # exp(2 lambda x) is exp(lambda x) squared: one exponential instead of ten
         likelihood[2 * row] = up * np.exp(-(size**2) / 2)
         likelihood[2 * row + 1] = np.exp(-(size**2) / 2) / up
         up = up * up

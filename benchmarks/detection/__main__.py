@@ -11,73 +11,88 @@ import json
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from benchmarks.detection import page
-from benchmarks.detection.cases import ROOT, Case, made, permutation, summary
+from benchmarks.detection import broken, first_weeks, page
+from benchmarks.detection.cases import Case, made, permutation, summary
+from benchmarks.detection.kept import ROOT, kept
+
+Row = dict[str, Any]
 
 CASES = (
-    Case("iid", 15, 50, features=5),
-    Case("season", 15, 50, features=5),
-    Case("ar", 15, 50, features=5),
-    Case("full", 15, 50, features=5),
-    Case("full", 15, 50, features=50),
-    Case("flights.all", 15, 50),
-    Case("flights", 15, 50),
-    Case("power", 15, 50),
+    Case("iid", 5, 50, features=5),
+    Case("season", 5, 50, features=5),
+    Case("ar", 5, 50, features=5),
+    Case("full", 5, 50, features=5),
+    Case("full", 5, 50, features=50, weeks=12),
+    Case("flights.all", 5, 50),
+    Case("flights", 5, 50),
+    Case("power", 5, 50),
 )
 FULL = (
     *CASES,
     Case("iid", 1, 50, features=5),
     Case("full", 1, 50, features=5),
-    Case("flights.all", 1, 50),
+    Case("flights", 15, 50),
     Case("flights", 1, 50),
-    Case("power", 1, 50),
-    Case("full", 15, 50, features=250, weeks=12),
+    Case("full", 5, 20, features=250, weeks=12),
 )
+FIRST_WEEKS = (Case("flights", 15, 16), Case("power", 15, 16), Case("full", 15, 16, features=5))
+BROKEN_MINUTES, BROKEN_SEEDS = 5, 8
 
 
 def main() -> int:
-    """Run the cases that were asked for."""
+    """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     parser.add_argument("--full", action="store_true", help="the long cases too")
-    parser.add_argument("--only", help="cases whose name begins so, such as flights")
-    parser.add_argument("--seeds", type=int, help="so many permutations instead of 50")
+    parser.add_argument("--quick", action="store_true", help="two cases, a few permutations: a minute or two")
     asked = parser.parse_args()
-    results = {}
-    for case in FULL if asked.full else CASES:
-        if asked.only is None or case.key.startswith(asked.only):
-            results[case.key] = run(replace(case, seeds=asked.seeds or case.seeds))
-    if asked.only is None:
+    cases = FULL if asked.full else CASES
+    if asked.quick:
+        cases = tuple(replace(case, seeds=4, minutes=15) for case in CASES if case.name in ("iid-5", "full-5"))
+    results: dict[str, Any] = {"cases": {}, "first_weeks": {}, "faults": {}}
+    for case in cases:
+        rows = run(case.key, partial(made, case), partial(permutation, case), case.seeds)
+        results["cases"][case.key] = summary(rows) | {"name": case.name, "minutes": case.minutes}
+    if not asked.quick:
+        for case in FIRST_WEEKS:
+            live = partial(first_weeks.permutation, case)
+            rows = run(f"first-weeks-{case.key}", partial(made, case), live, case.seeds)
+            results["first_weeks"][case.key] = first_weeks.summary(rows)
+        make, one = partial(broken.counted, BROKEN_MINUTES), partial(broken.permutation, BROKEN_MINUTES)
+        results["faults"] = broken.summary(run(f"faults-{BROKEN_MINUTES}min", make, one, BROKEN_SEEDS))
         page.write(results)
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "budget.json").write_text(json.dumps(report(results), indent=1))
     return 0
 
 
-def run(case: Case) -> dict[str, Any]:
-    """Run all permutations of a case on two cores; the environment is made once and shared."""
-    say(f"{case.key}: making the environment")
-    made(case)
-    rows: list[dict[str, Any]] = []
+def run(key: str, make: Callable[[], Any], one: Callable[[int], Row], seeds: int) -> list[Row]:
+    """Run all permutations of an experiment on two cores; what they share is made once."""
+    say(f"{key}: making the panes")
+    make()
+    rows: list[Row] = []
     begun = time.monotonic()
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        for row in pool.imap(partial(permutation, case), range(case.seeds)):
+        for row in pool.imap(partial(_kept, key, one), range(seeds)):
             rows.append(row)
-            found = summary(rows)["budget"]["1.0"]
-            left = (time.monotonic() - begun) / len(rows) * (case.seeds - len(rows))
-            rate = found["alarms"] / found["weeks"]
-            say(f"\r{case.key}: {len(rows)} of {case.seeds}, {rate:.2f} a week at b = 1, {left:.0f} s left ", end="")
+            left = (time.monotonic() - begun) / len(rows) * (seeds - len(rows))
+            say(f"\r{key}: {len(rows)} of {seeds} permutations, {left:.0f} s left  ", end="")
     say("")
-    return summary(rows) | {"name": case.name, "minutes": case.minutes}
+    return rows
+
+
+def _kept(key: str, one: Callable[[int], Row], seed: int) -> Row:
+    return kept(key, seed, partial(one, seed))
 
 
 def report(results: dict[str, Any]) -> dict[str, Any]:
     """Return what ``build/budget.json`` holds: a row for each environment and budget, and for each size of a step."""
     budget, delay = [], []
-    for item in results.values():
+    for item in results["cases"].values():
         where = {"environment": item["name"], "pane_minutes": item["minutes"], "K": item["K"]}
         for b, row in item["budget"].items():
             mean, lower, upper, keeps = page.verdict(row, float(b))
@@ -85,7 +100,8 @@ def report(results: dict[str, Any]) -> dict[str, Any]:
         realised = item["budget"]["1.0"]["alarms"] / item["budget"]["1.0"]["weeks"]
         for size, row in item["delay"].items():
             delay.append(where | {"method": "streamgauge", "shift": float(size), **row, "realised": realised})
-    return {"budget": budget, "delay": delay, "cost": {}}
+    told = {name: results[name] for name in ("first_weeks", "faults")}
+    return {"budget": budget, "delay": delay, **told, "cost": {}}
 
 
 def say(text: str, end: str = "\n") -> None:

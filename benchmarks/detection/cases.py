@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.detection.data import MINUTE_MS
 from benchmarks.detection.environments import environment
 from benchmarks.detection.null import Environment, monitored_maxima, split
-from benchmarks.detection.panes import MINUTE_MS, series
-from benchmarks.detection.steps import SIZES, delays, deviations, drawn
+from benchmarks.detection.panes import series
+from benchmarks.detection.steps import SIZES, deviations, drawn, inject
 from detectors.risk_control import calibrate, openings
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "build" / "detection" / "results"
 BUDGETS = (0.5, 1.0, 2.0)
 INJECTIONS = 25
 """Steps of each size in each permutation."""
@@ -64,61 +62,78 @@ def made(case: Case) -> tuple[Environment, Any]:
 
 
 def permutation(case: Case, seed: int) -> dict[str, Any]:
-    """Run one permutation, or return what is kept of it for this very code."""
-    kept = RESULTS / f"{case.key}-{code()}" / f"{seed}.json"
-    if kept.exists():
-        found: dict[str, Any] = json.loads(kept.read_text())
-        return found
+    """Run one permutation: openings at three budgets, and steps at b = 1."""
     world, unit = made(case)
     part = split(world, seed)
     maxima = monitored_maxima(world, part)
     thresholds = {budget: calibrate(part.learned.scored, budget) for budget in BUDGETS}
     steps = drawn(world, seed, INJECTIONS)
-    hours = delays(world, part, steps, unit, part.learned.limit(1.0))
-    row = {
+    found = inject(world, part, steps, unit, 1.0, maxima)
+    return {
         "K": len(world.names),
         "openings": {str(budget): openings(maxima, threshold) for budget, threshold in thresholds.items()},
-        "thresholds": {str(budget): threshold for budget, threshold in thresholds.items()},
-        "delays_h": {str(size): [_json(value) for value in hours[steps.size == size].tolist()] for size in SIZES},
+        "steps": {
+            str(size): {
+                "hours": hours_of(found.hours[steps.size == size]),
+                "dated": found.dated[steps.size == size].tolist(),
+                "error_h": hours_of(found.error[steps.size == size]),
+                "width_h": hours_of(found.width[steps.size == size]),
+                "rank": found.rank[steps.size == size].tolist(),
+            }
+            for size in SIZES
+        },
     }
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(row))
-    return row
 
 
-def _json(hours: float) -> float | str | None:
-    """Return hours; ``missed`` for infinite ones and null for an injection that says nothing."""
-    return None if math.isnan(hours) else "missed" if math.isinf(hours) else round(hours, 3)
+def hours_of(values: NDArray[np.float64]) -> list[float | str | None]:
+    """Return hours for JSON: ``missed`` where infinite, null where nothing is said."""
+    return [
+        None if math.isnan(value) else "missed" if math.isinf(value) else round(value, 3) for value in values.tolist()
+    ]
 
 
-@lru_cache(maxsize=1)
-def code() -> str:
-    """Return a digest of the code that the results depend on."""
-    paths = [*ROOT.glob("detectors/*.py"), *Path(__file__).parent.glob("*.py"), ROOT / "stream" / "contrasts.py"]
-    skip = {"page.py", "__main__.py", "checks.py", "evaluate.py"}
-    texts = [path.read_bytes() for path in sorted(paths) if path.name not in skip]
-    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
+def delays(rows: Iterable[Sequence[float | str | None]]) -> dict[str, Any]:
+    """Return what delays say together; missed ones count as two weeks in the restricted mean.
+
+    >>> delays([[2.0, "missed"], [None, 4.0]])
+    {'median_h': 4.0, 'missed': 0.333, 'restricted_mean_h': 114.0, 'injections': 3}
+    """
+    hours = np.array([math.inf if value == "missed" else value for row in rows for value in row if value is not None])
+    return {
+        "median_h": float(np.median(hours)),
+        "missed": round(float(np.isinf(hours).mean()), 3),
+        "restricted_mean_h": float(np.minimum(hours, 336).mean()),
+        "injections": len(hours),
+    }
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what all permutations of a case say together.
 
-    ``budget``: by b, the realised openings per week, their sd over permutations, and the openings themselves. ``delay``: by size,
-    median and mean of the hours (missed ones count as two weeks in the mean), and the share missed.
+    ``budget``: by b, the openings, and the sd of their rate over permutations. ``delay``: by size of the step, hours until
+    it is found (missed ones count as two weeks in the mean), how well it is dated, and whether the series is named first.
     """
     weeks = 4 * len(rows)
     budget = {}
     for name in map(str, BUDGETS):
         counts = np.array([row["openings"][name] for row in rows])
         budget[name] = {"alarms": int(counts.sum()), "weeks": weeks, "sd": float(np.std(counts / 4))}
-    delay = {}
-    for size in map(str, SIZES):
-        found = [value for row in rows for value in row["delays_h"][size] if value is not None]
-        hours = np.array([math.inf if value == "missed" else value for value in found])
-        delay[size] = {
-            "median_h": float(np.median(hours)),
-            "missed": float(np.isinf(hours).mean()),
-            "restricted_mean_h": float(np.minimum(hours, 336).mean()),
-            "injections": len(hours),
-        }
-    return {"K": rows[0]["K"], "budget": budget, "delay": delay}
+    return {"K": rows[0]["K"], "budget": budget, "delay": {str(size): _of_size(rows, str(size)) for size in SIZES}}
+
+
+def _of_size(rows: list[dict[str, Any]], size: str) -> dict[str, Any]:
+    """Return what all injections of a size say; those into a series that was in alarm already say nothing."""
+    keys = ("hours", "dated", "error_h", "width_h", "rank")
+    every = [
+        dict(zip(keys, item, strict=True))
+        for row in rows
+        for item in zip(*(row["steps"][size][k] for k in keys), strict=True)
+    ]
+    found = [item for item in every if isinstance(item["hours"], float)]
+    return delays([[item["hours"] for item in every]]) | {
+        "onset_covered": float(np.mean([item["dated"] for item in found])),
+        "onset_error_h": float(np.median([abs(item["error_h"]) for item in found])),
+        "onset_width_h": float(np.median([item["width_h"] for item in found])),
+        "top_1": float(np.mean([item["rank"] == 1 for item in found])),
+        "top_3": float(np.mean([item["rank"] <= 3 for item in found])),
+    }

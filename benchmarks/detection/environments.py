@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,46 +16,48 @@ from stream.contrasts import Contrasts
 from stream.layout import BINS
 from stream.learn import MIN_N, MIN_SHARE
 
-MAX_CARRY_DAYS = 7
 
-
-def environment(name: str, streams: Iterable[PaneSeries], pane_ms: int) -> Environment:
+def environment(
+    name: str, streams: Sequence[PaneSeries], pane_ms: int, faulty: Sequence[PaneSeries] | None = None
+) -> Environment:
     """Return the contrasts of all streams side by side, over panes of a length that their panes divide.
 
-    Contrasts are weighed by the shares of the first 200 panes of 10,000 values, that is by what was there before the first
+    Contrasts are weighed by the shares of the first panes with 10,000 values, that is by what was there before the first
     reference week is known, as the learned layout is.
+
+    Args:
+        faulty: the same streams with a fault in their records, to be seen with the weights of the healthy ones.
     """
-    parts = [_stream(item, pane_ms) for item in streams]
-    first = parts[0][0]
-    xs, ns, names, families = zip(*(part[1:] for part in parts), strict=True)
-    panes = len(xs[0])
-    times = (first + np.arange(panes)) * pane_ms
-    days, groups, slots = _calendar(times)
-    series = Series(np.concatenate(xs, axis=1), np.concatenate(ns, axis=1), pane_ms, days, groups, slots)
+    parts = [_stream(healthy, seen, pane_ms) for healthy, seen in zip(streams, faulty or streams, strict=True)]
+    xs, ns, names, families = zip(*parts, strict=True)
+    times = (streams[0].first * streams[0].pane_ms // pane_ms + np.arange(len(xs[0]))) * pane_ms
+    series = Series(np.concatenate(xs, axis=1), np.concatenate(ns, axis=1), pane_ms, *_calendar(times))
     return Environment(name, series, tuple(item for own in names for item in own), np.concatenate(families))
 
 
 def _stream(
-    item: PaneSeries, pane_ms: int
-) -> tuple[int, NDArray[np.float64], NDArray[np.int64], list[str], NDArray[np.int64]]:
-    step = pane_ms // item.pane_ms
-    fields = len(item.fields)
-    bins = item.bins.reshape(-1, step, fields, BINS).sum(axis=1, dtype=np.int64)
-    contrasts = Contrasts(item.section.bins, np.maximum(smoothed(bins[: _enough(bins)].sum(axis=0)), MIN_SHARE))
+    healthy: PaneSeries, seen: PaneSeries, pane_ms: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str], NDArray[np.int64]]:
+    bins, first = _summed(seen, pane_ms), _summed(healthy, pane_ms)
+    shares = np.maximum(smoothed(first[: _enough(first)].sum(axis=0)), MIN_SHARE)
+    contrasts = Contrasts(healthy.section.bins, shares)
     x = np.full((len(bins), len(contrasts)), np.nan)
     n = np.zeros((len(bins), len(contrasts)), np.int64)
-    held = np.zeros((fields, BINS), np.int64)
+    held = np.zeros(bins.shape[1:], np.int64)
     for pane, counts in enumerate(bins):
         held += counts
         ready = held.sum(axis=1) >= MIN_N
         if ready.any():
-            value, size = contrasts.values(np.where(ready[:, None], held, 0))
-            x[pane], n[pane] = value, size
+            x[pane], n[pane] = contrasts.values(np.where(ready[:, None], held, 0))
             held[ready] = 0
-    names = [
-        f"{item.name}.{item.fields[row]}.{label}" for row, label in zip(contrasts.rows, contrasts.names, strict=True)
-    ]
-    return item.first // step, x, n, names, contrasts.family
+    labels = zip(contrasts.rows, contrasts.names, strict=True)
+    return x, n, [f"{healthy.name}.{healthy.fields[row]}.{label}" for row, label in labels], contrasts.family
+
+
+def _summed(item: PaneSeries, pane_ms: int) -> NDArray[np.int64]:
+    """Return int64[T, F, 36], panes added up to longer ones."""
+    shape = (-1, pane_ms // item.pane_ms, len(item.fields), BINS)
+    return np.asarray(item.bins.reshape(shape).sum(axis=1, dtype=np.int64))
 
 
 def _enough(bins: NDArray[np.int64]) -> int:

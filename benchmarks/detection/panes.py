@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection import data
 from benchmarks.detection.data import DAY_MS, FLIGHTS_BEGIN_MS, FOLDER, POWER_BEGIN_MS, Table
+from benchmarks.detection.faults import Fault
 from benchmarks.detection.folding import PANE_MS, folded, learned
 from benchmarks.detection.synthetic import BEGIN_MS, ENVIRONMENTS, Shift, Synthetic
 from stream import codec
@@ -76,9 +77,17 @@ class PaneSeries:
 
 
 def series(
-    name: str, *, features: int = 20, records: int = 60, weeks: int = 12, seed: int = 1, shift: Shift | None = None
+    name: str,
+    *,
+    features: int = 20,
+    records: int = 60,
+    weeks: int = 12,
+    seed: int = 1,
+    shift: Shift | None = None,
+    fault: Fault | None = None,
 ) -> Iterator[PaneSeries]:
-    """Yield the streams of a source, with panes of a minute.
+    """Yield the streams of a source, with panes of a minute. A fault, of flights only, is in all records; bins were
+    learned without.
 
     * ``flights``: ``flights.all``, then ``flights.ORD`` and so on for the nine busiest origins; 84 days from 2001-01-01 on.
     * ``power``: seven numbers, one record a minute; 364 days from 2007-01-01 on.
@@ -86,7 +95,7 @@ def series(
       0.7 MB per week and feature; who cannot hold that uses `synthetic_weeks`.
     """
     if name == "flights":
-        yield from _flights()
+        yield from _flights(fault)
     elif name == "power":
         yield _kept(name, POWER_MS, lambda: _whole(name, data.power().between(*POWER_MS), POWER_MS))
     elif name in ENVIRONMENTS:
@@ -125,20 +134,23 @@ def _joined(parts: list[PaneSeries]) -> PaneSeries:
     return PaneSeries(head.name, head.pane_ms, head.first, head.section, bins, records, missing)
 
 
-def _flights() -> Iterator[PaneSeries]:
+def _flights(fault: Fault | None) -> Iterator[PaneSeries]:
     table = data.flights().between(*FLIGHTS_MS)
-    yield _kept("flights.all", FLIGHTS_MS, lambda: _whole("flights.all", table, FLIGHTS_MS))
     origin = table.columns["origin"]
     columns = {name: column for name, column in table.columns.items() if name != "origin"}
     airports, flights = np.unique(origin.astype(str), return_counts=True)
+    parts = {"flights.all": table}
     for airport in airports[np.argsort(-flights, kind="stable")[:BUSIEST]].tolist():
-        name, own = f"flights.{airport}", Table(table.times_ms, columns).where(origin == airport)
-        yield _kept(name, FLIGHTS_MS, partial(_whole, name, own, FLIGHTS_MS))
+        parts[f"flights.{airport}"] = Table(table.times_ms, columns).where(origin == airport)
+    for name, part in parts.items():
+        parameters = (FLIGHTS_MS, fault.name) if fault else FLIGHTS_MS
+        yield _kept(name, parameters, partial(_whole, name, part, FLIGHTS_MS, fault))
 
 
-def _whole(name: str, table: Table, span_ms: tuple[int, int]) -> PaneSeries:
+def _whole(name: str, table: Table, span_ms: tuple[int, int], fault: Fault | None = None) -> PaneSeries:
     """Learn the bins of a table as the monitor would, then count all of it."""
-    return _counted(learned(name, tuple(table.columns), [table]), [table], span_ms)
+    section = learned(name, tuple(table.columns), [table])
+    return _counted(section, [fault.change(table) if fault else table], span_ms)
 
 
 def _counted(section: Section, tables: Iterable[Table], span_ms: tuple[int, int]) -> PaneSeries:

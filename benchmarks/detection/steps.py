@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.detection.null import REFERENCE, Environment, Split
 from detectors.base import Ints
 from detectors.baseline import Baseline
+from detectors.glr import onset as dated
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
 SIZES = (1.0, 2.0, 3.0, 5.0)
@@ -46,40 +47,78 @@ def deviations(environment: Environment) -> NDArray[np.float64]:
     return np.asarray(np.nanstd(left, axis=0))
 
 
-def delays(
-    environment: Environment, part: Split, steps: Steps, unit: NDArray[np.float64], limit: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return float64[I], hours from the onset to the end of the pane that alarms; inf if none does within two weeks.
+@dataclass(frozen=True)
+class Found:
+    """What became of each injection.
 
-    nan where the stream was in alarm already on that day or the day before.
+    Attributes:
+        hours: float64[I], from the onset to the end of the pane that alarms; inf if none does within two weeks, nan
+            where the stream was in alarm on that day or the day before without it.
+        dated: bool[I], the interval of `detectors.glr.onset` holds the onset. error: float64[I], hours from the onset
+            to the likeliest one; nan where nothing was found. width: float64[I], hours, of the interval.
+        rank: int64[I], place of the series among all when ordered by how far they are beyond their limits that day; 0
+            where nothing was found.
     """
-    series = environment.series
+
+    hours: NDArray[np.float64]
+    dated: NDArray[np.bool_]
+    error: NDArray[np.float64]
+    width: NDArray[np.float64]
+    rank: Ints
+
+
+def inject(
+    environment: Environment,
+    part: Split,
+    steps: Steps,
+    unit: NDArray[np.float64],
+    budget: float,
+    maxima: NDArray[np.float64],
+) -> Found:
+    """Add steps to series, one at a time, and see when they are found, how they are dated and whom the alarm names first.
+
+    Args:
+        unit: float64[K], of the sizes. maxima: float64[1 + D, K], normalised day maxima without any step
+            (`null.monitored_maxima`).
+    """
+    series, streams = environment.series, steps.stream
     per_day = 86_400_000 // series.pane_ms
     fill = len(part.reference) // REFERENCE
     panes = np.concatenate([part.reference[-fill:], part.monitored])
-    streams, groups, slots = steps.stream, series.groups[panes], series.slots[panes]
     onset = fill + steps.onset
-    x = np.array(series.x[panes][:, streams], np.float64)
-    base = of_streams(part.learned.baseline, streams)
-    n = series.n[panes][:, streams]
     late = np.arange(len(panes))[:, None] >= onset
-    shifted = base.whiten(x + late * (steps.size * unit[streams]), n, groups, slots)
-    calm = base.whiten(x, n, groups, slots)
-    watch, quiet = (ShiryaevRoberts(limit[streams]) for _ in range(2))
-    found = np.full(len(streams), np.inf)
-    before = np.zeros(len(streams), np.bool_)
+    n = series.n[panes][:, streams]
+    base = of_streams(part.learned.baseline, streams)
+    moved = series.x[panes][:, streams] + late * (steps.size * unit[streams])
+    psi = base.residual(moved, n, series.groups[panes], series.slots[panes])
+    limit, normal = part.learned.limit(budget), part.learned.normaliser
+    watch = ShiryaevRoberts(limit[streams])
+    at, beyond = np.full(len(streams), -1), np.zeros(len(streams))
     for pane in range(len(panes)):
-        time = (pane + 1) * series.pane_ms
-        watch.update(shifted[pane], n[pane], time)
-        near = (pane >= onset - per_day) & (pane < onset)
-        if near.any() or pane < onset.max():
-            quiet.update(calm[pane], n[pane], time)
-            before |= near & (quiet.statistic > quiet.limit)
-        new = (pane >= onset) & np.isinf(found) & watch.drift_detected
-        found[new] = (pane + 1 - onset[new]) * series.pane_ms / 3_600_000
-    found[found > HORIZON_DAYS * 24] = np.inf
-    found[before] = np.nan
-    return found
+        watch.update(psi[pane] / base.longrun, n[pane], (pane + 1) * series.pane_ms)
+        new = (pane >= onset) & (at < 0) & watch.drift_detected
+        at[new] = pane
+        beyond[new] = ((watch.statistic - normal.level[streams]) / normal.scale[streams])[new]
+    hours = np.where(at < 0, np.inf, (at + 1 - onset) * series.pane_ms / 3_600_000)
+    hours[hours > HORIZON_DAYS * 24] = np.inf
+    day = steps.onset // per_day + 1
+    threshold = (limit - normal.level) / normal.scale
+    over = (maxima > threshold)[:, streams]
+    columns = np.arange(len(streams))
+    hours[over[day, columns] | over[day - 1, columns]] = np.nan
+    rank = np.zeros(len(streams), np.int64)
+    spans = np.full((len(streams), 3), np.nan)
+    for i in np.flatnonzero(np.isfinite(hours)).tolist():
+        today = (at[i] - fill) // per_day + 1
+        beside = np.where(
+            maxima[today - 1] > threshold, -np.inf, maxima[today]
+        )  # what was in alarm yesterday is not news
+        rank[i] = 1 + (np.delete(beside, streams[i]) > beyond[i]).sum()
+        begun = max(0, at[i] + 1 - HORIZON_DAYS * per_day)
+        spans[i] = np.array(dated(psi[begun : at[i] + 1, i], base.longrun[i])) + begun - onset[i]
+    span_h = spans * series.pane_ms / 3_600_000
+    inside = (spans[:, 0] <= 0) & (spans[:, 2] >= 0)
+    return Found(hours, inside, span_h[:, 1], span_h[:, 2] - span_h[:, 0], rank)
 
 
 def of_streams(baseline: Baseline, streams: Ints) -> Baseline:

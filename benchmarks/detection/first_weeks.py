@@ -1,0 +1,137 @@
+"""The first weeks of a new deployment: what the provisional rule alarms falsely, and how soon it finds a step, by age.
+
+Weeks are permuted as for the budget. Every night everything is learned anew from the days that may teach. A step is
+part of what is learned from, as it would be: one that is older than the embargo becomes normal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.detection.cases import Case, delays, hours_of, made
+from benchmarks.detection.null import Environment, renumbered
+from benchmarks.detection.steps import SIZES, Steps
+from detectors.base import Ints
+from detectors.baseline import Baseline, fit
+from detectors.budget import Series, weeks_of
+from detectors.provisional import MOST_DAYS, taught, threshold
+from detectors.risk_control import DAYS
+from detectors.shiryaev_roberts import ShiryaevRoberts
+
+AGES = ((2, 3), (4, 7), (8, 14), (15, 28))
+"""Days since the first record, both ends included."""
+WEEKS = 6
+HORIZON_DAYS = 14
+INJECTIONS = 50
+
+
+def nightly(series: Series, age: int) -> Baseline:
+    """Learn after so many days."""
+    days = [day for week in weeks_of(series) for day in week][: taught(age)][-MOST_DAYS:]
+    part = series.take(np.concatenate(days))
+    times = np.arange(len(part.x)) * part.pane_ms
+    base = fit(part.x, part.n, part.days, part.groups, part.slots, times, held_out=True)
+    longrun = np.full_like(base.longrun, 3.0) if len(days) == 1 else base.longrun * (1.0 + 1.0 / len(days))
+    return Baseline(base.mean, base.between, base.sampling, base.rhythm, longrun)
+
+
+def life(
+    environment: Environment, seed: int, steps: Steps, unit: NDArray[np.float64], budget: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Live through six permuted weeks.
+
+    Args:
+        steps: onsets are panes from the first record on.
+
+    Returns:
+        int64[4], false openings by age. float64[I], hours from onset to alarm; inf where it is missed, nan where the
+        stream was in alarm before.
+    """
+    weeks = weeks_of(environment.series)
+    order = np.random.default_rng((seed, 13)).permutation(len(weeks))[:WEEKS]
+    calm = renumbered(environment.series.take(np.concatenate([np.concatenate(weeks[i]) for i in order])))
+    k = calm.x.shape[1]
+    both = with_steps(calm, steps, unit)
+    days = [day for week in weeks_of(both) for day in week]
+    watch = ShiryaevRoberts(np.full(both.x.shape[1], np.inf))
+    maxima, over = np.zeros((0, k)), [np.zeros(both.x.shape[1], np.bool_)]
+    found = np.full(len(steps.stream), np.inf)
+    for age, day in enumerate(days[1:], 1):
+        base = nightly(both, age)
+        limit = threshold(maxima, budget, DAYS * 86_400_000 // both.pane_ms)
+        z = base.whiten(both.x[day], both.n[day], both.groups[day], both.slots[day])
+        best = np.zeros(both.x.shape[1])
+        for position, pane in enumerate(day.tolist()):
+            watch.update(z[position], both.n[pane], (pane + 1) * both.pane_ms)
+            np.maximum(best, watch.statistic, out=best)
+            alarmed = (watch.statistic[k:] > limit) & np.isinf(found) & (pane >= steps.onset)
+            found[alarmed] = (pane + 1 - steps.onset[alarmed]) * both.pane_ms / 3_600_000
+        maxima = np.concatenate([maxima, best[None, :k]])[-MOST_DAYS:]
+        over.append(best > limit)
+    return by_age(np.array(over)[:, :k]), judged(found, np.array(over)[:, :k], steps, both.pane_ms)
+
+
+def with_steps(calm: Series, steps: Steps, unit: NDArray[np.float64]) -> Series:
+    """Return the series with the injected ones behind them."""
+    late = np.arange(len(calm.x))[:, None] >= steps.onset
+    moved = calm.x[:, steps.stream] + late * (steps.size * unit[steps.stream])
+    x, n = np.concatenate([calm.x, moved], axis=1), np.concatenate([calm.n, calm.n[:, steps.stream]], axis=1)
+    return Series(x, n, calm.pane_ms, calm.days, calm.groups, calm.slots)
+
+
+def by_age(over: NDArray[np.bool_]) -> Ints:
+    """Return the openings by age; ``over``: bool[D, K], row 0 is day 1, on which nothing may alarm."""
+    opened = (over[1:] & ~over[:-1]).any(axis=1)
+    return np.array([opened[first - 2 : last - 1].sum() for first, last in AGES])
+
+
+def judged(found: NDArray[np.float64], over: NDArray[np.bool_], steps: Steps, pane_ms: int) -> NDArray[np.float64]:
+    """Return delays, inf beyond two weeks, nan where the stream without the step was over on that day or the day before."""
+    day = steps.onset * pane_ms // 86_400_000
+    before = over[day, steps.stream] | over[day - 1, steps.stream]
+    return np.where(before, np.nan, np.where(found > 24 * HORIZON_DAYS, np.inf, found))
+
+
+def drawn(environment: Environment, seed: int, each: int) -> Steps:
+    """Draw so many injections of each size, with onsets in days 2 to 28."""
+    rng = np.random.default_rng((seed, 17))
+    per_day = 86_400_000 // environment.series.pane_ms
+    count = each * len(SIZES)
+    return Steps(
+        rng.integers(len(environment.names), size=count),
+        rng.integers(per_day, 28 * per_day, size=count),
+        np.repeat(SIZES, each),
+    )
+
+
+def permutation(case: Case, seed: int) -> dict[str, Any]:
+    """Live through six weeks once, at b = 1."""
+    world, unit = made(case)
+    steps = drawn(world, seed, INJECTIONS)
+    opened, hours = life(world, seed, steps, unit, 1.0)
+    age = steps.onset * world.series.pane_ms // 86_400_000 + 1
+    return {
+        "openings": opened.tolist(),
+        "steps": {
+            f"{first}-{last}": {
+                str(size): hours_of(hours[(age >= first) & (age <= last) & (steps.size == size)]) for size in SIZES
+            }
+            for first, last in AGES
+        },
+    }
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return, by age, false openings with the weeks they were counted in, and the delays by size."""
+    told = {}
+    for number, (first, last) in enumerate(AGES):
+        age = f"{first}-{last}"
+        told[age] = {
+            "alarms": sum(row["openings"][number] for row in rows),
+            "weeks": len(rows) * (last - first + 1) / 7,
+            "delay": {str(size): delays(row["steps"][age][str(size)] for row in rows) for size in SIZES},
+        }
+    return told

@@ -1,0 +1,68 @@
+r"""The first weeks: a threshold from a few days, provisional and said to be so.
+
+There are not yet weeks to calibrate on (`detectors.risk_control`), but every night there is one day more that was
+scored before it taught. Over n such days the openings at a constant threshold u are counted, and a pseudo-count stands
+for what so few days cannot have shown:
+
+$$ u = \min\Big\{u : N(u) + \min\big(c, (u_0/u)^2\big) \le b\,(n/7 + 1)\Big\}, \qquad u_0 = 2.5 \log(KT) $$
+
+with T panes a week. It is never below $\log(KT/b)$, which is right for independent values, and not below $u_0$ in the
+first week. The newest days do not teach (an embargo of a third of the age, at most a week), or a fault would become
+normal before anybody saw it.
+
+No guarantee comes with it. Tails pooled over streams, short frozen references and one universal threshold were tried and alarm
+several times as often as they say.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from detectors.base import Floats, require
+from detectors.risk_control import cap, openings
+
+FACTOR = 2.5
+MOST_DAYS = 56
+
+
+def taught(age: int) -> int:
+    """Return how many of so many days may teach: all but the newest third, at most a week.
+
+    >>> [taught(age) for age in (1, 2, 3, 6, 21, 28)]
+    [1, 2, 2, 4, 14, 21]
+    """
+    return age - min(7, age // 3)
+
+
+def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
+    """Return u for the next day, in units of the statistic itself.
+
+    Args:
+        maxima: float64[n, K], day maxima of the statistic, each scored before the day taught; n may be 0.
+        budget: false alarms per week, > 0.
+
+    >>> quiet = np.zeros((20, 10))
+    >>> [round(threshold(quiet[:n], 1.0, 672), 1) for n in (0, 7, 20)]
+    [22.0, 15.6, 8.8]
+    """
+    require(budget > 0.0, f"'budget' must be > 0, got {budget}")
+    n, k = maxima.shape
+    first = FACTOR * math.log(k * panes_a_week)
+    if n < 7:
+        return first
+    allowed = budget * (n / 7 + 1)
+    days = np.concatenate([np.full((1, k), -np.inf), maxima])
+    levels = np.unique(maxima[maxima > days[:-1]])[::-1]
+    best, count = math.inf, 0
+    for level in (*levels.tolist(), 0.0):
+        left = allowed - count
+        if left <= 0.0:
+            break
+        enough = 0.0 if left >= cap(budget) else first / math.sqrt(left)  # the pseudo-count alone would allow this
+        best = min(best, max(level, enough))
+        if enough > level:
+            break
+        count = max(count, openings(days, np.nextafter(level, -np.inf)))
+    return max(best, math.log(k * panes_a_week / budget))
