@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model budget budget-full
+.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model budget budget-full budget-peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ budget: $(READY) ## is a stated rate of false alarms kept, and how soon is a cha
 
 budget-full: $(READY) ## the same with the long cases: panes of a minute, 1,000 series
 	$(BIN)/python -m benchmarks.detection --full
+
+budget-peers: $(READY) ## river, frouros, alibi-detect, evidently, nannyml, whylogs on the same panes, tuned in hindsight (15 minutes)
+	$(BIN)/python -m benchmarks.detection.peers
 
 soak: $(READY) ## 20 real minutes under traffic with faults: memory and descriptors over time
 	$(BIN)/python -m benchmarks.soak
