@@ -32,6 +32,11 @@ from detectors.calendar import GROUPS, SLOTS
 
 CLIP = 4.0
 FLOOR = 0.05
+"""Of a stream's own variance, added to it; and the least that a time of day may have of what pane sizes make one expect."""
+
+STILL = 1e-12
+"""A variance from which on a stream has moved at all. One that never did is judged in units of 1: contrasts are standardised."""
+
 BLOCKS_MS = (0, 900_000, 3_600_000, 14_400_000, 43_200_000, 86_400_000)
 """One pane, 15 minutes, 1, 4, 12 and 24 hours."""
 
@@ -91,7 +96,7 @@ def fit(
         inverse = 1.0 / np.where(np.isfinite(x), n, np.nan)
     between, sampling = _two_parts(square, inverse)
     overall = np.nanmean(square, axis=0)
-    between = np.where(between + sampling * np.nanmean(inverse, axis=0) > 0.0, between, 1.0) + FLOOR * overall
+    between = np.where(overall > STILL, between + FLOOR * overall, 1.0)
     rhythm = _rhythm(square, between + sampling * inverse, slots)
     scale = np.sqrt(rhythm[slots] * (between + sampling * inverse))
     longrun = long_run(np.clip((x - expected) / scale, -CLIP, CLIP), times_ms)

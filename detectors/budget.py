@@ -72,10 +72,14 @@ def learn(series: Series, family: Ints) -> Learned:
         series: W weeks of seven local days each, in order. family: int64[K], kind of each stream.
 
     Raises:
-        ValueError: these are no whole weeks, or fewer than two.
+        ValueError: these are no whole weeks, or fewer than two; or a stream has values in fewer than two of them, so that it
+            cannot be judged by the others. Such a stream is left out by whoever calls, until it is older.
     """
     weeks = weeks_of(series)
     require(len(weeks) >= 2, f"two weeks are needed, got {len(weeks)}")
+    seen = [np.isfinite(series.x[np.concatenate(week)]).any(axis=0) for week in weeks]
+    young = np.flatnonzero(np.sum(seen, axis=0) < 2)
+    require(young.size == 0, f"streams {young[:5].tolist()} have values in fewer than two weeks")
     every = list(range(len(weeks)))
     rest = [[*every[:h], *every[h + 1 :]] for h in every]
     fits = [_fit(series, [weeks[i] for i in kept]) for kept in rest]
@@ -89,14 +93,19 @@ def learn(series: Series, family: Ints) -> Learned:
     return Learned(baseline, normalise(maxima, family), scored)
 
 
+def days_of(series: Series) -> list[Ints]:
+    """Return the panes of each day that has any."""
+    starts = np.flatnonzero(np.diff(series.days, prepend=series.days[0] - 1))
+    return np.split(np.arange(len(series.days)), starts[1:])
+
+
 def weeks_of(series: Series) -> list[list[Ints]]:
-    """Return, for each week, the panes of each of its days.
+    """Return, for each week, the panes of each of its days. Every day must have panes, empty ones where nothing came.
 
     Raises:
         ValueError: the days are not whole weeks.
     """
-    starts = np.flatnonzero(np.diff(series.days, prepend=series.days[0] - 1))
-    days = np.split(np.arange(len(series.days)), starts[1:])
+    days = days_of(series)
     require(len(days) % DAYS == 0, f"whole weeks are needed, got {len(days)} days")
     return [days[i : i + DAYS] for i in range(0, len(days), DAYS)]
 
@@ -136,8 +145,11 @@ def _whitened(baselines: Sequence[Baseline], series: Series, days: Sequence[Ints
     return z.reshape(len(z), -1), n.reshape(len(n), -1)
 
 
+def fitted(series: Series, held_out: bool = False) -> Baseline:
+    """Learn what is normal from all panes of a series (`detectors.baseline.fit`)."""
+    times = np.arange(len(series.x)) * series.pane_ms
+    return fit(series.x, series.n, series.days, series.groups, series.slots, times, held_out)
+
+
 def _fit(series: Series, weeks: Sequence[Sequence[Ints]]) -> Baseline:
-    panes = np.concatenate([day for week in weeks for day in week])
-    part = series.take(panes)
-    times = np.arange(len(panes)) * series.pane_ms
-    return fit(part.x, part.n, part.days, part.groups, part.slots, times)
+    return fitted(series.take(np.concatenate([day for week in weeks for day in week])))

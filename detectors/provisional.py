@@ -17,14 +17,23 @@ several times as often as they say.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from detectors.base import Floats, require
-from detectors.risk_control import cap, openings
+from detectors.baseline import Baseline
+from detectors.budget import Series, days_of, fitted
+from detectors.risk_control import DAYS, cap, openings
 
 FACTOR = 2.5
+"""u0 over log(KT): what real streams needed who had only a few days."""
+
 MOST_DAYS = 56
+"""Older days do not teach, and their maxima do not count."""
+
+FIRST_LONGRUN = 3.0
+"""Long-run sd after one day, from which none can be learned."""
 
 
 def taught(age: int) -> int:
@@ -33,7 +42,22 @@ def taught(age: int) -> int:
     >>> [taught(age) for age in (1, 2, 3, 6, 21, 28)]
     [1, 2, 2, 4, 14, 21]
     """
-    return age - min(7, age // 3)
+    return age - min(DAYS, age // 3)
+
+
+def nightly(series: Series) -> Baseline:
+    """Learn what is normal from all days so far, the embargo left out.
+
+    Noise is measured against held-out days, and the long-run sd widened by (1 + 1/days): few days hold few of the slow waves.
+
+    Args:
+        series: from the first day on.
+    """
+    days = days_of(series)
+    kept = days[: taught(len(days))][-MOST_DAYS:]
+    base = fitted(series.take(np.concatenate(kept)), held_out=True)
+    wide = np.full_like(base.longrun, FIRST_LONGRUN) if len(kept) == 1 else base.longrun * (1.0 + 1.0 / len(kept))
+    return replace(base, longrun=wide)
 
 
 def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
@@ -50,9 +74,9 @@ def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
     require(budget > 0.0, f"'budget' must be > 0, got {budget}")
     n, k = maxima.shape
     first = FACTOR * math.log(k * panes_a_week)
-    if n < 7:
+    if n < DAYS:
         return first
-    allowed = budget * (n / 7 + 1)
+    allowed = budget * (n / DAYS + 1)
     days = np.concatenate([np.full((1, k), -np.inf), maxima])
     levels = np.unique(maxima[maxima > days[:-1]])[::-1]
     best, count = math.inf, 0
@@ -60,7 +84,9 @@ def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
         left = allowed - count
         if left <= 0.0:
             break
-        enough = 0.0 if left >= cap(budget) else first / math.sqrt(left)  # the pseudo-count alone would allow this
+        enough = (
+            0.0 if left >= cap(budget) else first / math.sqrt(left)
+        )  # the pseudo-count, at most c, fits whatever u is
         best = min(best, max(level, enough))
         if enough > level:
             break

@@ -2,7 +2,7 @@ r"""Conformal risk control: the threshold under which a clean week opens at most
 
 Every stream k has a statistic, and all share one threshold u through a normaliser learned from their own day maxima:
 
-$$ g_k(t) = (\log R_k(t) - a_k) / s_k $$
+$$ g_k(t) = (\log(1 + \bar R_k(t)) - a_k) / s_k $$
 
 An *opening* is a day on which some stream exceeds u and did not on the day before: an alarm that lasts for a week is
 one alarm. Let $N_h(u)$ be the openings of reference week h, capped at c and made monotone in u. With W weeks
@@ -34,6 +34,9 @@ from detectors.base import Floats, Ints, require
 DAYS = 7
 SHRINK = 50.0
 """Excesses that the mean excess of the family is worth in a stream's own scale."""
+
+LEAST_SCALE = 0.25
+"""Floor of s; independent values have about 1. Maxima that are always the same would make one pane a thousand scales wide."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def normalise(maxima: Floats, family: Ints) -> Normaliser:
         own = family == name
         mean = excess[own].sum() / max(n[own].sum(), 1)
         scale[own] = (excess[own] + SHRINK * mean) / (n[own] + SHRINK)
-    return Normaliser(level, np.maximum(scale, 1e-3))
+    return Normaliser(level, np.maximum(scale, LEAST_SCALE))
 
 
 def openings(maxima: Floats, threshold: float) -> int:
@@ -118,10 +121,11 @@ def calibrate(weeks: NDArray[np.float64], budget: float) -> float:
     >>> quiet, loud = np.zeros((1, 7, 1)), np.zeros((1, 7, 1))
     >>> loud[0, 3, 0] = 9.0
     >>> calibrate(np.concatenate([quiet, loud, quiet, loud + 1]), budget=1.0)
-    1.0
+    0.0
     >>> calibrate(np.concatenate([quiet, loud, loud - 1]), budget=1.0)  # one opening may be left
-    9.0
+    8.0
     """
+    require(budget > 0.0, f"'budget' must be > 0, got {budget}")
     most = cap(budget)
     allowed = budget * (len(weeks) + 1) - most
     require(allowed >= 0.0, f"a budget of {budget:g} needs {weeks_needed(budget)} weeks, got {len(weeks)}")
@@ -132,7 +136,7 @@ def calibrate(weeks: NDArray[np.float64], budget: float) -> float:
     for level in np.unique(weeks[weeks > before])[::-1]:  # only a value above yesterday's can open anything
         below = np.nextafter(level, -np.inf)
         worst = np.maximum(worst, [min(most, openings(week, below)) for week in days])
-        if worst.sum() > allowed:
-            break
         threshold = float(level)
+        if worst.sum() > allowed:
+            break  # values at the threshold do not exceed it, so the level that must not count is the threshold itself
     return threshold

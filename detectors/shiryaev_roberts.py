@@ -23,8 +23,8 @@ from detectors.base import Detector, Floats, Ints, require
 
 DOUBLINGS = 5
 SMALLEST = 1 / 8
-CAP = 1e280
-"""R goes no further, or a drift that lasts for days would overflow."""
+CAP = 1e30
+"""R goes no further. It is beyond any limit, and from there it takes weeks to come down, not years."""
 
 
 class ShiryaevRoberts(Detector):
@@ -36,12 +36,14 @@ class ShiryaevRoberts(Detector):
         min_n: fewest values that make a pane usable.
 
     Notes:
-        x is the whitened value (`detectors.baseline`): mean 0, long-run variance 1. n only says whether the pane is usable.
-        Cost: 0.1 ms per update of 1,000 streams (`make budget` prints it). State: 96 bytes per stream beside the outputs.
-        False alarms: the rate above is that of independent values at a limit of 14; what the limit must be on real
-            data is learned
-        (`detectors.risk_control`).
-        It stays drifted while the statistic is above its limit; when the values are back, forgetting takes it down.
+        x is the whitened value (`detectors.baseline`), within a few units: mean 0, long-run variance 1. n only says whether the
+        pane is usable. Cost: 0.1 ms per update of 1,000 streams (`make budget` prints it). State: 88 bytes per stream beside the
+        outputs.
+        False alarms: `FALSE_ALARMS` is the rate on independent values at a limit of 14; what the limit must be on real data is
+        learned (`detectors.risk_control`).
+        It is drifted while the statistic is above its limit. Once the values are back the smallest size forgets slowest: log R
+        falls by the time over tau and by 1/128 a pane. After a short drift that is a day or two; after one that took R to its
+        cap it is weeks, in which the stream is in alarm and says nothing new.
         Blind spots: a change that is shorter than a few panes, since x is clipped by whoever whitens it; a change of spread
         (that is a contrast of its own, `detectors.contrasts`); a drift slower than tau.
 
@@ -77,7 +79,7 @@ class ShiryaevRoberts(Detector):
 
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
         at = self.at(rows)
-        keep = np.exp((self.last[at] - t) / self.tau_ms)
+        keep = np.exp(np.minimum(self.last[at] - t, 0) / self.tau_ms)
         self.ratio[at] = advance(self.ratio[at].T, x, keep).T
         self.last[at] = t
         statistic = np.log1p(self.ratio[at].mean(axis=1))

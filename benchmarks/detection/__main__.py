@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from benchmarks.detection import broken, first_weeks, page
+from benchmarks.detection import broken, cost, first_weeks, page
 from benchmarks.detection.cases import Case, made, permutation, summary
 from benchmarks.detection.kept import ROOT, kept
 
@@ -64,14 +64,26 @@ def main() -> int:
             results["first_weeks"][case.key] = first_weeks.summary(rows)
         make, one = partial(broken.counted, BROKEN_MINUTES), partial(broken.permutation, BROKEN_MINUTES)
         results["faults"] = broken.summary(run(f"faults-{BROKEN_MINUTES}min", make, one, BROKEN_SEEDS))
+        say("cost: one pane, and learning from eight weeks")
+        results["cost"] = {
+            "pane_ms": cost.pane_ms(),
+            "learn_100_s": cost.learn_s(100),
+            "learn_1000_s": cost.learn_s(1000),
+        }
         page.write(results)
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "budget.json").write_text(json.dumps(report(results), indent=1))
+        (ROOT / "build").mkdir(exist_ok=True)
+        (ROOT / "build" / "budget.json").write_text(json.dumps(report(results), indent=1))
+    else:
+        for line in page.budget_rows(results["cases"]):
+            say(" ".join(map(str, line)))
     return 0
 
 
 def run(key: str, make: Callable[[], Any], one: Callable[[int], Row], seeds: int) -> list[Row]:
-    """Run all permutations of an experiment on two cores; what they share is made once."""
+    """Run all permutations of an experiment on two cores.
+
+    ``make`` is called here for what it leaves in its cache: processes that are forked afterwards find it there.
+    """
     say(f"{key}: making the panes")
     make()
     rows: list[Row] = []
@@ -100,8 +112,8 @@ def report(results: dict[str, Any]) -> dict[str, Any]:
         realised = item["budget"]["1.0"]["alarms"] / item["budget"]["1.0"]["weeks"]
         for size, row in item["delay"].items():
             delay.append(where | {"method": "streamgauge", "shift": float(size), **row, "realised": realised})
-    told = {name: results[name] for name in ("first_weeks", "faults")}
-    return {"budget": budget, "delay": delay, **told, "cost": {}}
+    told = {name: results[name] for name in ("first_weeks", "faults", "cost")}
+    return {"budget": budget, "delay": delay, **told}
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -17,7 +17,7 @@ from benchmarks.detection.cases import delays, hours_of
 from benchmarks.detection.data import MINUTE_MS
 from benchmarks.detection.environments import environment
 from benchmarks.detection.faults import FAULTS, Fault
-from benchmarks.detection.null import REFERENCE, Environment, Split, split
+from benchmarks.detection.null import Environment, Split, split
 from benchmarks.detection.panes import PaneSeries, series
 from benchmarks.detection.steps import HORIZON_DAYS, of_streams
 from detectors import Missing
@@ -35,22 +35,27 @@ def drawn(streams: int, pane_ms: int, seed: int, each: int) -> tuple[Ints, Ints]
 
 
 def by_contrasts(
-    healthy: Environment, faulty: Environment, part: Split, fault: Fault, broken: tuple[Ints, Ints], budget: float
+    healthy: Environment,
+    faulty: Environment,
+    part: Split,
+    field: str,
+    streams: Sequence[str],
+    broken: tuple[Ints, Ints],
+    budget: float,
 ) -> NDArray[np.float64]:
     """Return float64[I], hours until some contrast of the field is beyond its limit; inf if none is within two weeks.
 
-    nan where one was beyond its limit on the day before.
+    nan where one was beyond its limit within the day before.
     """
-    streams = list(dict.fromkeys(name.rsplit(".", 2)[0] for name in healthy.names))
     pairs = [
         (i, column)
         for i, stream in enumerate(broken[0].tolist())
         for column, name in enumerate(healthy.names)
-        if name.startswith(f"{streams[stream]}.{fault.field}.")
+        if name.startswith(f"{streams[stream]}.{field}.")
     ]
     injection, column = np.array(pairs).T
-    panes, fill = _panes(part)
-    onset = (fill + broken[1])[injection]
+    panes = part.watched
+    onset = (part.fill + broken[1])[injection]
     late = np.arange(len(panes))[:, None] >= onset
     x, n = (
         np.where(late, getattr(faulty.series, name)[panes][:, column], getattr(healthy.series, name)[panes][:, column])
@@ -71,19 +76,13 @@ def by_rule(
     pane_ms: int,
 ) -> NDArray[np.float64]:
     """Return float64[I], hours until `detectors.Missing` finds that values are missing; inf if it does not within two weeks."""
-    panes, fill = _panes(part)
-    onset = fill + broken[1]
+    panes = part.watched
+    onset = part.fill + broken[1]
     late = np.arange(len(panes))[:, None] >= onset
     (x, n), (wrong, _) = (_shares(items, fault.field, pane_ms) for items in (healthy, faulty))
     chosen = np.where(late, wrong[panes][:, broken[0]], x[panes][:, broken[0]])
     watch = Missing(len(onset))
     return _first(watch, chosen, n[panes][:, broken[0]], onset, pane_ms, np.arange(len(onset)))
-
-
-def _panes(part: Split) -> tuple[Ints, int]:
-    """Return the last reference week with the monitored ones, and how many panes of it are reference."""
-    fill = len(part.reference) // REFERENCE
-    return np.concatenate([part.reference[-fill:], part.monitored]), fill
 
 
 def _first(
@@ -139,7 +138,9 @@ def permutation(minutes: int, seed: int) -> dict[str, Any]:
     row = {}
     for fault in FAULTS:
         broken, faulty = worlds[fault.name]
-        row[fault.name] = hours_of(by_contrasts(healthy, faulty, part, fault, chosen, 1.0))
+        row[fault.name] = hours_of(
+            by_contrasts(healthy, faulty, part, fault.field, [item.name for item in items], chosen, 1.0)
+        )
         if "missing" in fault.name:
             hours = by_rule(items, broken, part, fault, chosen, healthy.series.pane_ms)
             row[f"{fault.name}, rule"] = hours_of(hours)

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.data import MINUTE_MS
 from benchmarks.detection.environments import environment
-from benchmarks.detection.null import Environment, monitored_maxima, split
+from benchmarks.detection.null import MONITORED, Environment, monitored_maxima, split
 from benchmarks.detection.panes import series
-from benchmarks.detection.steps import SIZES, deviations, drawn, inject
+from benchmarks.detection.steps import HORIZON_DAYS, SIZES, deviations, drawn, inject
+from detectors.budget import weeks_of
 from detectors.risk_control import calibrate, openings
 
 BUDGETS = (0.5, 1.0, 2.0)
+CHANCE = 0.0
+"""A step of no size: what is found of it is found by chance, as it would be of any other."""
+
 INJECTIONS = 25
 """Steps of each size in each permutation."""
 
@@ -44,7 +48,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        return f"{self.name}-{self.minutes}min"
+        return f"{self.name}-{self.minutes}min{f'-{self.weeks}w' if self.features else ''}"
 
     def make(self) -> Environment:
         """Count the source (or read what was counted) and make contrasts of it."""
@@ -55,7 +59,7 @@ class Case:
 
 
 @lru_cache(maxsize=1)
-def made(case: Case) -> tuple[Environment, Any]:
+def made(case: Case) -> tuple[Environment, NDArray[np.float64]]:
     """Return the environment of a case and the unit of its steps; the last one is kept."""
     result = case.make()
     return result, deviations(result)
@@ -67,10 +71,11 @@ def permutation(case: Case, seed: int) -> dict[str, Any]:
     part = split(world, seed)
     maxima = monitored_maxima(world, part)
     thresholds = {budget: calibrate(part.learned.scored, budget) for budget in BUDGETS}
-    steps = drawn(world, seed, INJECTIONS)
+    steps = drawn(world, seed, INJECTIONS, (CHANCE, *SIZES))
     found = inject(world, part, steps, unit, 1.0, maxima)
     return {
         "K": len(world.names),
+        "weeks": len(weeks_of(world.series)),
         "openings": {str(budget): openings(maxima, threshold) for budget, threshold in thresholds.items()},
         "steps": {
             str(size): {
@@ -80,7 +85,7 @@ def permutation(case: Case, seed: int) -> dict[str, Any]:
                 "width_h": hours_of(found.width[steps.size == size]),
                 "rank": found.rank[steps.size == size].tolist(),
             }
-            for size in SIZES
+            for size in (CHANCE, *SIZES)
         },
     }
 
@@ -95,16 +100,22 @@ def hours_of(values: NDArray[np.float64]) -> list[float | str | None]:
 def delays(rows: Iterable[Sequence[float | str | None]]) -> dict[str, Any]:
     """Return what delays say together; missed ones count as two weeks in the restricted mean.
 
+    ``median_h`` is None where half are missed; ``in_alarm`` counts those that say nothing, as the stream was in alarm.
+
     >>> delays([[2.0, "missed"], [None, 4.0]])
-    {'median_h': 4.0, 'missed': 0.333, 'restricted_mean_h': 114.0, 'injections': 3}
+    {'median_h': 4.0, 'missed': 0.333, 'restricted_mean_h': 114.0, 'in_alarm': 1, 'injections': 3}
     """
-    hours = np.array([math.inf if value == "missed" else value for row in rows for value in row if value is not None])
+    every = [value for row in rows for value in row]
+    hours = [math.inf if value == "missed" else float(value) for value in every if value is not None]
+    told = {"in_alarm": every.count(None), "injections": len(hours)}
+    if not hours:
+        return {"median_h": None, "missed": None, "restricted_mean_h": None} | told
+    middle = float(np.quantile(hours, 0.5, method="higher"))
     return {
-        "median_h": float(np.median(hours)),
+        "median_h": None if math.isinf(middle) else middle,
         "missed": round(float(np.isinf(hours).mean()), 3),
-        "restricted_mean_h": float(np.minimum(hours, 336).mean()),
-        "injections": len(hours),
-    }
+        "restricted_mean_h": float(np.minimum(hours, 24 * HORIZON_DAYS).mean()),
+    } | told
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,12 +124,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     ``budget``: by b, the openings, and the sd of their rate over permutations. ``delay``: by size of the step, hours until
     it is found (missed ones count as two weeks in the mean), how well it is dated, and whether the series is named first.
     """
-    weeks = 4 * len(rows)
+    weeks = MONITORED * len(rows)
+    delay = {str(size): _of_size(rows, str(size)) for size in (CHANCE, *SIZES)}
     budget = {}
     for name in map(str, BUDGETS):
         counts = np.array([row["openings"][name] for row in rows])
-        budget[name] = {"alarms": int(counts.sum()), "weeks": weeks, "sd": float(np.std(counts / 4))}
-    return {"K": rows[0]["K"], "budget": budget, "delay": {str(size): _of_size(rows, str(size)) for size in SIZES}}
+        budget[name] = {"alarms": int(counts.sum()), "weeks": weeks, "sd": float(np.std(counts / MONITORED))}
+    return {"K": rows[0]["K"], "budget": budget, "distinct_weeks": rows[0]["weeks"], "delay": delay}
 
 
 def _of_size(rows: list[dict[str, Any]], size: str) -> dict[str, Any]:
@@ -130,7 +142,10 @@ def _of_size(rows: list[dict[str, Any]], size: str) -> dict[str, Any]:
         for item in zip(*(row["steps"][size][k] for k in keys), strict=True)
     ]
     found = [item for item in every if isinstance(item["hours"], float)]
-    return delays([[item["hours"] for item in every]]) | {
+    told = delays([[item["hours"] for item in every]])
+    if not found:
+        return told
+    return told | {
         "onset_covered": float(np.mean([item["dated"] for item in found])),
         "onset_error_h": float(np.median([abs(item["error_h"]) for item in found])),
         "onset_width_h": float(np.median([item["width_h"] for item in found])),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.detection.data import DAY_MS
 from benchmarks.detection.null import Environment
 from benchmarks.detection.panes import PaneSeries
 from detectors.budget import Series
@@ -14,7 +15,7 @@ from detectors.calendar import place
 from detectors.histogram import smoothed
 from stream.contrasts import Contrasts
 from stream.layout import BINS
-from stream.learn import MIN_N, MIN_SHARE
+from stream.learn import MIN_N, MIN_RECORDS, MIN_SHARE
 
 
 def environment(
@@ -22,8 +23,8 @@ def environment(
 ) -> Environment:
     """Return the contrasts of all streams side by side, over panes of a length that their panes divide.
 
-    Contrasts are weighed by the shares of the first panes with 10,000 values, that is by what was there before the first
-    reference week is known, as the learned layout is.
+    Their weights come from the first panes with 10,000 values, where the layout's bins come from too. These panes are part of
+    a week that will be permuted like the others.
 
     Args:
         faulty: the same streams with a fault in their records, to be seen with the weights of the healthy ones.
@@ -39,7 +40,7 @@ def _stream(
     healthy: PaneSeries, seen: PaneSeries, pane_ms: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str], NDArray[np.int64]]:
     bins, first = _summed(seen, pane_ms), _summed(healthy, pane_ms)
-    shares = np.maximum(smoothed(first[: _enough(first)].sum(axis=0)), MIN_SHARE)
+    shares = np.maximum(smoothed(first[: _enough(first, pane_ms)].sum(axis=0)), MIN_SHARE)
     contrasts = Contrasts(healthy.section.bins, shares)
     x = np.full((len(bins), len(contrasts)), np.nan)
     n = np.zeros((len(bins), len(contrasts)), np.int64)
@@ -60,11 +61,11 @@ def _summed(item: PaneSeries, pane_ms: int) -> NDArray[np.int64]:
     return np.asarray(item.bins.reshape(shape).sum(axis=1, dtype=np.int64))
 
 
-def _enough(bins: NDArray[np.int64]) -> int:
-    """Return the number of panes after which every field that ever has values has 10,000, at least a day's."""
+def _enough(bins: NDArray[np.int64], pane_ms: int) -> int:
+    """Return the number of panes after which every field has 10,000 values, or all that it ever has; at least a day's."""
     total = np.cumsum(bins.sum(axis=2), axis=0)
-    target = np.minimum(10_000, total[-1])
-    return max(int((total >= target).all(axis=1).argmax()) + 1, 96)
+    target = np.minimum(MIN_RECORDS, total[-1])
+    return max(int((total >= target).all(axis=1).argmax()) + 1, DAY_MS // pane_ms)
 
 
 def _calendar(times_ms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -13,29 +13,18 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.cases import Case, delays, hours_of, made
 from benchmarks.detection.null import Environment, renumbered
-from benchmarks.detection.steps import SIZES, Steps
+from benchmarks.detection.steps import HORIZON_DAYS, SIZES, Steps
 from detectors.base import Ints
-from detectors.baseline import Baseline, fit
 from detectors.budget import Series, weeks_of
-from detectors.provisional import MOST_DAYS, taught, threshold
+from detectors.provisional import MOST_DAYS, nightly, threshold
 from detectors.risk_control import DAYS
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
 AGES = ((2, 3), (4, 7), (8, 14), (15, 28))
 """Days since the first record, both ends included."""
 WEEKS = 6
-HORIZON_DAYS = 14
 INJECTIONS = 50
-
-
-def nightly(series: Series, age: int) -> Baseline:
-    """Learn after so many days."""
-    days = [day for week in weeks_of(series) for day in week][: taught(age)][-MOST_DAYS:]
-    part = series.take(np.concatenate(days))
-    times = np.arange(len(part.x)) * part.pane_ms
-    base = fit(part.x, part.n, part.days, part.groups, part.slots, times, held_out=True)
-    longrun = np.full_like(base.longrun, 3.0) if len(days) == 1 else base.longrun * (1.0 + 1.0 / len(days))
-    return Baseline(base.mean, base.between, base.sampling, base.rhythm, longrun)
+"""Of each size in each permutation."""
 
 
 def life(
@@ -60,7 +49,7 @@ def life(
     maxima, over = np.zeros((0, k)), [np.zeros(both.x.shape[1], np.bool_)]
     found = np.full(len(steps.stream), np.inf)
     for age, day in enumerate(days[1:], 1):
-        base = nightly(both, age)
+        base = nightly(both.take(np.concatenate(days[:age])))
         limit = threshold(maxima, budget, DAYS * 86_400_000 // both.pane_ms)
         z = base.whiten(both.x[day], both.n[day], both.groups[day], both.slots[day])
         best = np.zeros(both.x.shape[1])

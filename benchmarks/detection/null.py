@@ -38,6 +38,16 @@ class Split:
     monitored: Ints
     learned: Learned
 
+    @property
+    def fill(self) -> int:
+        """Return the number of panes of a week: so many are run through before monitoring, so that memories are full."""
+        return len(self.reference) // REFERENCE
+
+    @property
+    def watched(self) -> Ints:
+        """Return the panes of the last reference week and of the monitored ones."""
+        return np.concatenate([self.reference[-self.fill :], self.monitored])
+
 
 def split(environment: Environment, seed: int) -> Split:
     """Permute the weeks, and learn from the first eight."""
@@ -55,13 +65,8 @@ def renumbered(series: Series) -> Series:
 
 
 def monitored_maxima(environment: Environment, part: Split) -> NDArray[np.float64]:
-    """Return float64[1 + 28, K], normalised day maxima of the monitored weeks behind the last day before them.
-
-    The last reference week is run through first, since the memory is full when monitoring begins.
-    """
-    week = len(part.reference) // REFERENCE
-    panes = np.concatenate([part.reference[-week:], part.monitored])
-    series = renumbered(environment.series.take(panes))
+    """Return float64[1 + 28, K], normalised day maxima of the monitored weeks behind the last day before them."""
+    series = renumbered(environment.series.take(part.watched))
     days = [day for item in weeks_of(series) for day in item]
     maxima = run([part.learned.baseline], series, [days])[0]
     return part.learned.normaliser(maxima)[DAYS - 1 :]

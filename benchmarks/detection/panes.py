@@ -30,10 +30,10 @@ POWER_MS = (POWER_BEGIN_MS, POWER_BEGIN_MS + 364 * DAY_MS)
 """Both begin on a Monday and are whole weeks: those will be permuted."""
 
 _ROOT = Path(__file__).parents[2]
-_CODE = (
-    *(f"benchmarks/detection/{name}.py" for name in ("data", "synthetic", "folding", "panes")),
-    *(f"stream/reading/{name}.py" for name in ("fold", "sketch", "tables")),
-    *(f"stream/{name}.py" for name in ("layout", "learn")),
+CODE = (
+    *(f"benchmarks/detection/{name}.py" for name in ("data", "faults", "folding", "panes", "synthetic")),
+    *(f"stream/reading/{name}.py" for name in ("columns", "fold", "sketch", "tables", "tally")),
+    *("stream/counts.py", "stream/layout.py", "stream/learn.py"),
 )
 """What a count depends on."""
 
@@ -86,8 +86,7 @@ def series(
     shift: Shift | None = None,
     fault: Fault | None = None,
 ) -> Iterator[PaneSeries]:
-    """Yield the streams of a source, with panes of a minute. A fault, of flights only, is in all records; bins were
-    learned without.
+    """Yield the streams of a source, with panes of a minute; with a fault, of flights only, in all records behind the learning.
 
     * ``flights``: ``flights.all``, then ``flights.ORD`` and so on for the nine busiest origins; 84 days from 2001-01-01 on.
     * ``power``: seven numbers, one record a minute; 364 days from 2007-01-01 on.
@@ -160,7 +159,7 @@ def _counted(section: Section, tables: Iterable[Table], span_ms: tuple[int, int]
 
 def _kept(name: str, parameters: Any, make: Callable[[], PaneSeries]) -> PaneSeries:
     """Return a series from its file; make and write it where there is none."""
-    code = [(_ROOT / path).read_text() for path in _CODE]
+    code = [(_ROOT / path).read_text() for path in CODE]
     path = FOLDER / f"{name}-{codec.digest([name, parameters, code])}.npz"
     if path.exists():
         with np.load(path) as arrays:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.null import REFERENCE, Environment, Split
+from benchmarks.detection.null import Environment, Split
 from detectors.base import Ints
 from detectors.baseline import Baseline
 from detectors.glr import onset as dated
@@ -26,13 +26,13 @@ class Steps:
     size: NDArray[np.float64]
 
 
-def drawn(environment: Environment, seed: int, each: int) -> Steps:
+def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ...] = SIZES) -> Steps:
     """Draw so many injections of each size."""
     rng = np.random.default_rng((seed, 11))
     fortnight = HORIZON_DAYS * 86_400_000 // environment.series.pane_ms
-    count = each * len(SIZES)
+    count = each * len(sizes)
     return Steps(
-        rng.integers(len(environment.names), size=count), rng.integers(fortnight, size=count), np.repeat(SIZES, each)
+        rng.integers(len(environment.names), size=count), rng.integers(fortnight, size=count), np.repeat(sizes, each)
     )
 
 
@@ -83,8 +83,7 @@ def inject(
     """
     series, streams = environment.series, steps.stream
     per_day = 86_400_000 // series.pane_ms
-    fill = len(part.reference) // REFERENCE
-    panes = np.concatenate([part.reference[-fill:], part.monitored])
+    fill, panes = part.fill, part.watched
     onset = fill + steps.onset
     late = np.arange(len(panes))[:, None] >= onset
     n = series.n[panes][:, streams]
@@ -110,9 +109,8 @@ def inject(
     spans = np.full((len(streams), 3), np.nan)
     for i in np.flatnonzero(np.isfinite(hours)).tolist():
         today = (at[i] - fill) // per_day + 1
-        beside = np.where(
-            maxima[today - 1] > threshold, -np.inf, maxima[today]
-        )  # what was in alarm yesterday is not news
+        # what was in alarm yesterday is not news
+        beside = np.where(maxima[today - 1] > threshold, -np.inf, maxima[today])
         rank[i] = 1 + (np.delete(beside, streams[i]) > beyond[i]).sum()
         begun = max(0, at[i] + 1 - HORIZON_DAYS * per_day)
         spans[i] = np.array(dated(psi[begun : at[i] + 1, i], base.longrun[i])) + begun - onset[i]

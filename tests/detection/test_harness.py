@@ -82,9 +82,8 @@ def test_a_broken_stream_is_found_by_its_own_contrasts(world: Environment):
     faulty = Environment(world.name, world.series.take(np.arange(len(world.series.x))), world.names, world.family)
     faulty.series.x[:, :2] += 0.5
     part = split(world, 0)
-    fault = broken.Fault("moved", "x", lambda table: table)
     chosen = np.array([0, 0, 0, 1, 1, 1]), np.array([100, 200, 300, 100, 200, 300])
-    hours = broken.by_contrasts(world, faulty, part, fault, chosen, 1.0)
+    hours = broken.by_contrasts(world, faulty, part, "x", ["a", "b"], chosen, 1.0)
     assert np.nanmedian(hours[:3]) <= 6
     assert np.nanmedian(hours[3:]) > 24
 
@@ -109,4 +108,6 @@ def test_hours_for_json_and_back():
     """A missed one is a word, one that says nothing is null."""
     row = hours_of(np.array([1.25, np.inf, np.nan]))
     assert row == [1.25, "missed", None]
-    assert delays([row]) == {"median_h": np.inf, "missed": 0.5, "restricted_mean_h": 168.625, "injections": 2}
+    told = delays([row])
+    assert told == {"median_h": None, "missed": 0.5, "restricted_mean_h": 168.625, "in_alarm": 1, "injections": 2}
+    assert delays([[None]])["median_h"] is None

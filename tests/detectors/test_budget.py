@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -94,8 +96,6 @@ class TestCalendar:
 
     def test_a_holiday_is_a_sunday(self):
         """A Monday that is declared."""
-        from datetime import date
-
         monday = 1_699_833_600_000
         assert place(monday)[1] == 0
         assert place(monday, holidays={date(2023, 11, 13)})[1] == 2
@@ -168,6 +168,12 @@ class TestBaseline:
         with pytest.raises(ValueError, match="usable"):
             fitted(series)
 
+    def test_a_contrast_that_never_moved_is_judged_in_units_of_one(self):
+        """Not in units of a rounding error: its first deviation is not infinite."""
+        series = quarters(8, 1, np.random.default_rng(8))
+        series.x[:] = 0.25 + np.random.default_rng(9).normal(size=series.x.shape) * 1e-18
+        assert abs(fitted(series).residual(np.array([0.75]), np.array([100]), 0, 0)[0]) < 2.5
+
     def test_gaps_are_no_zeros(self):
         """A stream with values in the day only is fitted to these."""
         series = quarters(8, 1, np.random.default_rng(8))
@@ -205,12 +211,16 @@ class TestShiryaevRoberts:
         assert 0 < ever.mean() < 200 / 2000
 
     def test_a_drift_for_days_does_not_overflow(self):
-        """The cap keeps R finite, and forgetting brings it back."""
+        """The cap keeps R finite, and once the values are back it comes down: in weeks, not years."""
         watch = ShiryaevRoberts(np.array([10.0]))
         for pane in range(5000):
             watch.update([9.0], [100], (pane + 1) * MINUTE)
         assert np.isfinite(watch.statistic[0])
         assert watch.drift_detected[0]
+        rng = np.random.default_rng(11)
+        for pane in range(1, 1 + 35 * 288):
+            watch.update(rng.normal(size=1), [100], (5000 + 5 * pane) * MINUTE)
+        assert not watch.drift_detected[0]
 
 
 maxima = arrays.arrays(np.float64, (6, 7, 2), elements=st.floats(-5, 20).map(lambda v: round(v, 1)))
@@ -222,22 +232,19 @@ class TestRiskControl:
     @settings(max_examples=200, deadline=None)
     @given(maxima, st.sampled_from([0.5, 1.0, 2.0]))
     def test_it_is_the_smallest_threshold_that_keeps_the_bound(self, weeks, budget):
-        """At u the capped openings of all weeks, taken at the worst threshold from u on, stay in the bound; one value
-        lower they do not.
-        """
+        """From u on the capped openings of all weeks stay in the bound at every threshold; just below it they do not."""
         quiet = np.full((len(weeks), 1, 2), -np.inf)
         days = np.concatenate([quiet, weeks], axis=1)
         allowed = budget * (len(weeks) + 1) - cap(budget)
         opening = sorted(set(weeks[weeks > days[:, :-1]]))
 
         def worst(level: float) -> int:
-            just_below = [np.nextafter(value, -np.inf) for value in opening if value >= level]
-            return sum(min(cap(budget), max(openings(week, value) for value in just_below)) for week in days)
+            levels = [level, *(value for value in opening if value > level)]
+            return sum(min(cap(budget), max(openings(week, value) for value in levels)) for week in days)
 
         u = calibrate(weeks, budget)
-        assert worst(u) <= allowed or u == weeks.max()
-        lower = [value for value in opening if value < u]
-        assert not lower or worst(lower[-1]) > allowed
+        assert worst(u) <= allowed
+        assert u == min(opening) or worst(np.nextafter(u, -np.inf)) > allowed
 
     def test_exchangeable_weeks_keep_the_budget(self):
         """8 weeks of heavy-tailed maxima, then one more: its openings are at most b on average."""
@@ -293,6 +300,15 @@ class TestLearn:
         short = np.delete(np.arange(len(series.x)), np.arange(200, 204))
         learned = learn(series.take(short), np.zeros(2, np.int64))
         assert learned.scored.shape == (3, 7, 2)
+        assert np.isfinite(learned.scored).all()
+        assert [len(day) for week in weeks_of(series.take(short)) for day in week][:4] == [96, 96, 92, 96]
+
+    def test_a_young_stream_is_named_not_guessed(self):
+        """One with values in the last week only cannot be judged by the others."""
+        series = quarters(3, 2, np.random.default_rng(15))
+        series.x[: 14 * PER_DAY, 1] = np.nan
+        with pytest.raises(ValueError, match=r"streams \[1\] have values in fewer than two weeks"):
+            learn(series, np.zeros(2, np.int64))
 
     def test_half_a_week_is_refused(self):
         """Weeks are what is exchangeable."""
