@@ -28,9 +28,10 @@ detector                        wrong when                                      
 `PChart`, `ShareLimit`, ...     the rules behind them, for shares, limits, gaps and runs
 ==============================  ==============================================================  ===================
 
-A false-alarm budget over all fields of all streams is kept by four modules together: `contrasts` turns histograms into numbers,
-`baseline` (with `calendar`) says what is normal for them, `risk_control` sets the one threshold, and `budget` learns
-all of that from weeks of panes.
+A false-alarm budget over all fields of all streams is kept by several modules together: `contrasts` turns histograms into
+numbers, `baseline` (with `calendar`) says what is normal for them, `shiryaev_roberts` adds up what speaks for a change,
+`risk_control` sets the one threshold, and `budget` learns all of that from weeks of panes; before there are weeks,
+`provisional` does what a few days allow. `glr` says when a change began.
 """
 
 from detectors.adwin import GuardedAdwin

@@ -130,7 +130,7 @@ class Detector(ABC):
         armed: Bools | np.bool_,
         reason: int | Ints = 1,
     ) -> None:
-        """Write the outputs of some streams, at most once per update, which has cleared what was wrong before."""
+        """Write the outputs of some streams, at most once per stream and update, which has cleared what was wrong before."""
         at = self.at(rows)
         self.statistic[at] = statistic
         self.threshold[at] = threshold

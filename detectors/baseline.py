@@ -63,9 +63,18 @@ class Baseline:
 
     def residual(self, x: Floats, n: NDArray[Any], group: Ints | int, slot: Ints | int) -> Floats:
         """Return psi; nan where x is."""
+        return np.clip(self.standardised(x, n, group, slot), -CLIP, CLIP)
+
+    def standardised(self, x: Floats, n: NDArray[Any], group: Ints | int, slot: Ints | int) -> Floats:
+        """Return psi before it is clipped."""
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = self.rhythm[slot] * (self.between + self.sampling / n)
-            return np.asarray(np.clip((x - self.mean[group, slot]) / np.sqrt(variance), -CLIP, CLIP))
+            return np.asarray((x - self.mean[group, slot]) / np.sqrt(variance))
+
+    def take(self, streams: Ints) -> Baseline:
+        """Return what is normal for some streams, in that order; one may occur several times."""
+        parts = (self.mean, self.between, self.sampling, self.rhythm, self.longrun)
+        return Baseline(*(part[..., streams] for part in parts))
 
 
 def fit(

@@ -54,6 +54,7 @@ def ordered_weights(shares: Floats, used: Ints) -> Floats:
     """
     shares = np.asarray(shares, np.float64)
     require(bool((shares > 0.0).all()), "'shares' must be > 0; smoothed(counts) makes them so")
+    require(bool((np.asarray(used) >= 2).all()), f"'used' must be >= 2, got {np.asarray(used).tolist()}")
     columns = np.arange(shares.shape[1])
     p = np.where(columns < np.asarray(used)[:, None], shares, 0.0)
     p = p / p.sum(axis=1, keepdims=True)
@@ -87,7 +88,10 @@ def share_weights(shares: Floats, groups: Sequence[Sequence[Sequence[int]]]) -> 
     for row, field in enumerate(groups):
         for column, group in enumerate(field):
             member[row, list(group), column] = 1.0
-    return np.stack([_orthonormal(member[:, :, column], p, []) for column in range(member.shape[2])] or [p], axis=2)
+    weights = np.empty_like(member)
+    for column in range(member.shape[2]):
+        weights[:, :, column] = _orthonormal(member[:, :, column], p, [])
+    return weights
 
 
 def contrast(counts: NDArray[Any], weights: Floats) -> Floats:

@@ -19,7 +19,7 @@ from benchmarks.detection.environments import environment
 from benchmarks.detection.faults import FAULTS, Fault
 from benchmarks.detection.null import Environment, Split, split
 from benchmarks.detection.panes import PaneSeries, series
-from benchmarks.detection.steps import HORIZON_DAYS, of_streams
+from benchmarks.detection.steps import HORIZON_DAYS
 from detectors import Missing
 from detectors.base import Detector, Ints
 from detectors.shiryaev_roberts import ShiryaevRoberts
@@ -61,7 +61,7 @@ def by_contrasts(
         np.where(late, getattr(faulty.series, name)[panes][:, column], getattr(healthy.series, name)[panes][:, column])
         for name in ("x", "n")
     )
-    base = of_streams(part.learned.baseline, column)
+    base = part.learned.baseline.take(column)
     z = base.whiten(x, n, healthy.series.groups[panes], healthy.series.slots[panes])
     watch = ShiryaevRoberts(part.learned.limit(budget)[column])
     return _first(watch, z, n, onset, healthy.series.pane_ms, injection)

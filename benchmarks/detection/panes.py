@@ -20,7 +20,7 @@ from benchmarks.detection import data
 from benchmarks.detection.data import DAY_MS, FLIGHTS_BEGIN_MS, FOLDER, POWER_BEGIN_MS, Table
 from benchmarks.detection.faults import Fault
 from benchmarks.detection.folding import PANE_MS, folded, learned
-from benchmarks.detection.synthetic import BEGIN_MS, ENVIRONMENTS, Shift, Synthetic
+from benchmarks.detection.synthetic import BEGIN_MS, ENVIRONMENTS, Synthetic
 from stream import codec
 from stream.layout import Section
 
@@ -83,7 +83,6 @@ def series(
     records: int = 60,
     weeks: int = 12,
     seed: int = 1,
-    shift: Shift | None = None,
     fault: Fault | None = None,
 ) -> Iterator[PaneSeries]:
     """Yield the streams of a source, with panes of a minute; with a fault, of flights only, in all records behind the learning.
@@ -93,26 +92,25 @@ def series(
     * ``iid``, ``season``, ``ar``, ``full``: one stream as `Synthetic` says, and the arguments are of these only. It takes
       0.7 MB per week and feature; who cannot hold that uses `synthetic_weeks`.
     """
+    if fault is not None and name != "flights":
+        raise ValueError(f"faults are made in flights only, not in {name!r}")
     if name == "flights":
         yield from _flights(fault)
     elif name == "power":
         yield _kept(name, POWER_MS, lambda: _whole(name, data.power().between(*POWER_MS), POWER_MS))
     elif name in ENVIRONMENTS:
-        yield _joined(list(synthetic_weeks(Synthetic(name, features, records, seed), weeks, shift)))
+        yield _joined(list(synthetic_weeks(Synthetic(name, features, records, seed), weeks)))
     else:
         known = ", ".join(("flights", "power", *ENVIRONMENTS))
         raise ValueError(f"there is no series {name!r}; there are {known}")
 
 
-def synthetic_weeks(source: Synthetic, weeks: int, shift: Shift | None = None) -> Iterator[PaneSeries]:
-    """Yield a series for each week of a synthetic stream, all with the bins that were learned when it began.
-
-    With a ``shift`` nothing is kept on disk: a function has no digest.
-    """
+def synthetic_weeks(source: Synthetic, weeks: int) -> Iterator[PaneSeries]:
+    """Yield a series for each week of a synthetic stream, all with the bins that were learned when it began."""
     section: Section | None = None
     for week, latent in zip(range(weeks), source.latents(), strict=False):
-        make = partial(_week, source, partial(source.week, week, latent, shift), week, section)
-        part = _kept(source.environment, (asdict(source), week), make) if shift is None else make()
+        make = partial(_week, source, partial(source.week, week, latent), week, section)
+        part = _kept(source.environment, (asdict(source), week), make)
         section = part.section
         yield part
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.null import Environment, Split
 from detectors.base import Ints
-from detectors.baseline import Baseline
 from detectors.glr import onset as dated
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
@@ -75,7 +74,7 @@ def inject(
     budget: float,
     maxima: NDArray[np.float64],
 ) -> Found:
-    """Add steps to series, one at a time, and see when they are found, how they are dated and whom the alarm names first.
+    """Add steps to series, one at a time, and see when they are found, how they are dated, and what the alarm names first.
 
     Args:
         unit: float64[K], of the sizes. maxima: float64[1 + D, K], normalised day maxima without any step
@@ -87,7 +86,7 @@ def inject(
     onset = fill + steps.onset
     late = np.arange(len(panes))[:, None] >= onset
     n = series.n[panes][:, streams]
-    base = of_streams(part.learned.baseline, streams)
+    base = part.learned.baseline.take(streams)
     moved = series.x[panes][:, streams] + late * (steps.size * unit[streams])
     psi = base.residual(moved, n, series.groups[panes], series.slots[panes])
     limit, normal = part.learned.limit(budget), part.learned.normaliser
@@ -117,14 +116,3 @@ def inject(
     span_h = spans * series.pane_ms / 3_600_000
     inside = (spans[:, 0] <= 0) & (spans[:, 2] >= 0)
     return Found(hours, inside, span_h[:, 1], span_h[:, 2] - span_h[:, 0], rank)
-
-
-def of_streams(baseline: Baseline, streams: Ints) -> Baseline:
-    """Return the baseline of some streams; one may occur several times."""
-    return Baseline(
-        baseline.mean[:, :, streams],
-        baseline.between[streams],
-        baseline.sampling[streams],
-        baseline.rhythm[:, streams],
-        baseline.longrun[streams],
-    )

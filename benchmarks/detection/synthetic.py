@@ -5,7 +5,7 @@ They are drawn day by day and week by week from seeded generators, so a year of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,6 @@ WEEK = 7 * DAY
 """Minutes."""
 BEGIN_MS = 978_307_200_000
 """A Monday: 2001-01-01."""
-
-Shift = Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
-"""(event times int64[N] in ms, values float64[F, N]) -> float64[F, N]: what an injected fault makes of the values."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +72,11 @@ class Synthetic:
                 latent += next(slow) + loading * next(common)
             yield latent / np.sqrt(self.records)
 
-    def week(self, week: int, latent: NDArray[np.float64], shift: Shift | None = None) -> Iterator[Table]:
+    def week(self, week: int, latent: NDArray[np.float64]) -> Iterator[Table]:
         """Yield the records of a week day by day: fields ``x0`` .. as Tables of 1440 * ``records`` rows.
 
         Args:
             week: from 0 on, counted from `BEGIN_MS`. latent: float64[F, 10080], the one of that week.
-            shift: applied to the values of each day.
         """
         rng = np.random.default_rng([self.seed, 1 + week])
         for day, level in enumerate(np.split(latent, 7, axis=1), 7 * week):
@@ -89,8 +85,7 @@ class Synthetic:
             heavy = self.environment == "full"
             noise = rng.standard_t(5, (self.features, n)) * 0.6**0.5 if heavy else rng.normal(size=(self.features, n))
             noise += np.repeat(level, self.records, axis=1)
-            values = noise if shift is None else shift(times, noise)
-            yield Table(times, dict(zip(self.fields, values, strict=True)))
+            yield Table(times, dict(zip(self.fields, noise, strict=True)))
 
 
 def _ar(rng: np.random.Generator, rows: int, phi: float) -> Iterator[NDArray[np.float64]]:

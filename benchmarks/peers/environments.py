@@ -21,9 +21,13 @@ def python(environment: str) -> Path:
     return (FOLDER / environment / "bin" / "python").absolute()
 
 
-def make(environment: str) -> str:
-    """Install an environment unless it is there already with these versions; return why it could not be, or ``""``."""
-    requirements = HERE / "requirements" / f"{environment}.txt"
+def make(environment: str, home: Path = HERE) -> str:
+    """Install an environment unless it is there already with these versions; return why it could not be, or ``""``.
+
+    Args:
+        home: where the folder ``requirements`` with its versions is.
+    """
+    requirements = home / "requirements" / f"{environment}.txt"
     done = FOLDER / environment / "installed.txt"
     if done.exists() and done.read_text() == requirements.read_text():
         return ""

@@ -45,7 +45,7 @@ class Thin:
     def _counts(self, pane: FieldCounts, start_ms: int) -> FieldCounts:
         """Add a pane; return the counts that are enough to test: the pane itself where nothing is or becomes held."""
         if not (self.since >= 0).any() and (pane.types.sum(axis=1) >= MIN_N).all():
-            self.counts.records += pane.records
+            self.counts.records += pane.records  # as the long way does: the stored state stays the same
             return pane
         rows = np.arange(len(self.since))
         old = (self.since >= 0) & (start_ms - self.since > MAX_MS)

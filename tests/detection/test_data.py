@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from benchmarks.detection import data
 from benchmarks.detection.data import DAY_MS, MINUTE_MS, Table
@@ -25,16 +24,9 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def small(shift_at: int | None = None, seed: int = 1) -> list[PaneSeries]:
-    """Two weeks; the first field is 3 higher from that time on."""
-
-    def shift(times: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        assert shift_at is not None
-        values[0] += 3.0 * (times >= shift_at)
-        return values
-
-    source = Synthetic("full", SMALL.features, SMALL.records, seed)
-    return list(synthetic_weeks(source, 2, None if shift_at is None else shift))
+def small(seed: int = 1) -> list[PaneSeries]:
+    """Two weeks."""
+    return list(synthetic_weeks(Synthetic("full", SMALL.features, SMALL.records, seed), 2))
 
 
 def test_counts_are_those_of_searchsorted() -> None:
@@ -85,16 +77,6 @@ def test_a_series_is_its_weeks_one_after_another() -> None:
     (whole,) = series("full", features=SMALL.features, records=SMALL.records, weeks=2)
     np.testing.assert_array_equal(whole.bins, np.concatenate([part.bins for part in small()]))
     assert (whole.first, len(whole)) == (BEGIN_MS // MINUTE_MS, 2 * 7 * 1440)
-
-
-def test_a_shift_changes_what_comes_after_it_only() -> None:
-    at = 9 * 1440
-    clean, shifted = (
-        np.concatenate([part.bins for part in parts]) for parts in (small(), small(BEGIN_MS + at * MINUTE_MS))
-    )
-    np.testing.assert_array_equal(clean[:at], shifted[:at])
-    np.testing.assert_array_equal(clean[:, 1:], shifted[:, 1:])
-    assert (clean[at:, 0] != shifted[at:, 0]).any(axis=1).mean() > 0.9
 
 
 @pytest.mark.parametrize(("environment", "variance"), [("iid", 0.0), ("season", 0.5 * 5.5 / 7), ("ar", 1.0)])

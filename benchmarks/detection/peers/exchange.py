@@ -15,13 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detection.null import Environment, Split
-from benchmarks.detection.steps import Steps, of_streams
+from benchmarks.detection.steps import Steps
 from detectors.base import Floats, Ints
-from detectors.baseline import Baseline
 from detectors.risk_control import Normaliser
-
-FAR = 1e6
-"""Standard deviations, times the clip of the baseline: nothing lies beyond."""
 
 Rows = dict[str, NDArray[Any]]
 
@@ -44,9 +40,9 @@ def rows(environment: Environment, part: Split, steps: Steps, unit: Floats) -> R
     late = np.arange(len(part.monitored))[:, None] >= steps.onset
     moved = after.x[:, stream] + late * (steps.size * unit[stream])
     found = {
-        "reference": unclipped(learned, before.x, before.n, before.groups, before.slots),
-        "monitored": unclipped(learned, after.x, after.n, after.groups, after.slots),
-        "injected": unclipped(of_streams(learned, stream), moved, after.n[:, stream], after.groups, after.slots),
+        "reference": learned.standardised(before.x, before.n, before.groups, before.slots),
+        "monitored": learned.standardised(after.x, after.n, after.groups, after.slots),
+        "injected": learned.take(stream).standardised(moved, after.n[:, stream], after.groups, after.slots),
         "raw_reference": before.x,
         "raw_monitored": after.x,
         "raw_injected": moved,
@@ -54,12 +50,6 @@ def rows(environment: Environment, part: Split, steps: Steps, unit: Floats) -> R
     narrow: Rows = {name: values.astype(np.float32) for name, values in found.items()}
     pane_ms = np.array(series.pane_ms, np.int64)
     return narrow | {"onset": steps.onset, "stream": stream, "size": steps.size, "pane_ms": pane_ms}
-
-
-def unclipped(baseline: Baseline, x: Floats, n: NDArray[Any], groups: Ints, slots: Ints) -> Floats:
-    """Return (x - mean) / sqrt(variance) of many panes, float64[T, K]: the residual, with its clip put out of reach."""
-    wide = replace(baseline, between=baseline.between * FAR**2, sampling=baseline.sampling * FAR**2)
-    return wide.residual(x, n, groups, slots) * FAR
 
 
 def narrowed(environment: Environment, part: Split, streams: Ints) -> tuple[Environment, Split]:
@@ -73,7 +63,7 @@ def narrowed(environment: Environment, part: Split, streams: Ints) -> tuple[Envi
     )
     known = replace(
         learned,
-        baseline=of_streams(learned.baseline, streams),
+        baseline=learned.baseline.take(streams),
         normaliser=Normaliser(learned.normaliser.level[streams], learned.normaliser.scale[streams]),
         scored=learned.scored[:, :, streams],
     )

@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -28,10 +27,7 @@ def home(environment: str) -> Path:
 
 def install(environment: str) -> str:
     """Install an environment unless it is there; return why it could not be, or ``""``."""
-    if not environment:
-        return ""
-    with patch.object(environments, "HERE", home(environment)):  # it has no argument for this
-        return environments.make(environment)
+    return environments.make(environment, home(environment)) if environment else ""
 
 
 def interpreter(peer: Peer) -> str:
