@@ -109,9 +109,7 @@ def contrast(counts: NDArray[Any], weights: Floats) -> Floats:
 
 
 def _orthonormal(values: Floats, p: Floats, basis: list[Floats]) -> Floats:
-    """Return ``values`` less their mean and their projection on ``basis``, in units of their sd under p; 0 where
-    nothing is left.
-    """
+    """Return ``values`` less mean and projection on ``basis``, in units of their sd under p; 0 where nothing is left."""
     left = values - (p * values).sum(axis=1, keepdims=True)
     size = (p * left**2).sum(axis=1, keepdims=True)
     for other in (*basis, *basis):  # twice: once leaves rounding errors of the size of what is left

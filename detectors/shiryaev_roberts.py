@@ -1,16 +1,15 @@
-r"""Shiryaev-Roberts: the sum, over every moment at which a change may have begun, of how much likelier it has made the
-data since.
+r"""Shiryaev-Roberts: how much likelier a change has made the data since, summed over every moment at which it may have begun.
 
 For values z that are about standard normal while nothing has changed, the likelihood ratio of a mean of $s\lambda$ is
 $L = \exp(s\lambda z - \lambda^2/2)$, and
 
 $$ R_t = (e^{-\Delta t/\tau} R_{t-1} + 1)\,L_t $$
 
-which needs no guess of the onset. Sizes are not known either, so ten of them run side by side ($\lambda = 1/8, 1/4, 1/2, 1, 2$
-in both directions), and the statistic is $\log(1 + \bar R)$. Without forgetting $R_t - t$ is a martingale while nothing has
-changed, so the chance that $\bar R$ ever exceeds A within T updates is at most T/A, with any dependence between
-streams; forgetting only lowers R. It is there because real data are not independent: a slow wave a week ago must not
-add to one of today.
+which needs no guess of the onset. Sizes are not known either, so ten run side by side ($\lambda = 1/8, 1/4, 1/2, 1, 2$ in both
+directions), and the statistic is $\log(1 + \bar R)$. Without forgetting $R_t - t$ is a martingale while nothing has changed,
+so the chance that $\bar R$ ever exceeds A within T updates is at most T/A (and KT/A for K streams, however they depend on each
+other); forgetting only lowers R. It is there because real data are not independent: a slow wave a week ago must not add to one
+of today.
 """
 
 from __future__ import annotations

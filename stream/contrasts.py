@@ -15,7 +15,7 @@ SHARES = 8
 """Values of a category that have a contrast each."""
 
 FAMILIES = (*ORDERED, "share", "other", "unseen")
-"""Kinds of contrasts. Streams of one kind know from each other how their noise looks."""
+"""Kinds of contrasts. Streams of one kind share what is known of their scale (`detectors.risk_control`)."""
 
 
 class Contrasts:
