@@ -36,6 +36,7 @@ FULL = (
     *CASES,
     Case("iid", 1, 50, features=5),
     Case("full", 1, 50, features=5),
+    Case("flights.all", 1, 50),
     Case("flights", 15, 50),
     Case("flights", 1, 50),
     Case("full", 5, 20, features=250, weeks=12),
