@@ -42,7 +42,8 @@ STEPS = """
 ## How soon a step is found, when it is said to have begun, and whom the alarm names
 
 A step is added to one series, drawn at random, at a random moment of the first two monitored weeks, at b = 1. Its
-size is in standard deviations of the series around its own mean at that time of the week. A step of 0 is found by
+size is in standard deviations of the series around its own mean at that time of the week, so it is a larger step in
+shorter panes: rows of different lengths cannot be compared. A step of 0 is found by
 chance: so often another alarm of the series comes within two weeks anyway. Missed: not within two weeks; these count
 as 336 h in the restricted mean. *Dated*: the interval for the onset holds it. *Top 3*: the series is among the first
 three when all that are new in alarm that day are ordered by how far they are beyond their limits.
