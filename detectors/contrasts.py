@@ -23,15 +23,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from detectors.base import Bools, Floats, Ints, require
+from detectors.histogram import normal_scores
 
 ORDERED = ("location", "scale", "shape", "tail")
 """Contrasts of a field with ordered bins."""
-
-CLIP = 3.3
-"""Largest normal score of a bin: the outermost bins hold a thousandth of the reference and must not decide alone."""
 
 
 def ordered_weights(shares: Floats, used: Ints) -> Floats:
@@ -58,7 +55,7 @@ def ordered_weights(shares: Floats, used: Ints) -> Floats:
     columns = np.arange(shares.shape[1])
     p = np.where(columns < np.asarray(used)[:, None], shares, 0.0)
     p = p / p.sum(axis=1, keepdims=True)
-    score = np.clip(ndtri(np.clip(np.cumsum(p, axis=1) - p / 2, 0.0, 1.0)), -CLIP, CLIP)
+    score = normal_scores(p)
     powers = [score, score**2, score**3]
     basis: list[Floats] = []
     for power in powers:

@@ -125,17 +125,25 @@ def location(counts: NDArray[Any], shares: Floats) -> Floats:
     >>> location(np.array([[10, 10, 10], [0, 10, 20]]), np.full((2, 3), 1 / 3)).round(3)
     array([0.   , 0.816])
     """
-    scores = normal_scores(shares)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((_shares(counts)[0] * scores).sum(axis=-1))
+    return mean_score(counts, normal_scores(shares))
 
 
 def normal_scores(shares: Floats) -> Floats:
-    """Return the bin scores of `location`, float64[K, B]: whoever has many panes of one reference needs them once."""
+    """Return the bin scores of `location`, float64[K, B]: whoever has many panes of one reference needs them once.
+
+    >>> normal_scores(np.full((1, 3), 1 / 3)).round(2) + 0.0
+    array([[-1.22,  0.  ,  1.22]])
+    """
     rank = np.cumsum(shares, axis=-1) - shares / 2
     score = np.clip(ndtri(np.clip(rank, 0.0, 1.0)), -3.3, 3.3)
     score = score - (shares * score).sum(axis=-1, keepdims=True)
     return np.asarray(score / np.sqrt((shares * score**2).sum(axis=-1, keepdims=True)))
+
+
+def mean_score(counts: NDArray[Any], scores: Floats) -> Floats:
+    """Return the mean of the bin scores over a pane, float64[K]; nan for an empty row."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((_shares(counts)[0] * scores).sum(axis=-1))
 
 
 def _shares(counts: NDArray[Any]) -> tuple[Floats, Floats]:

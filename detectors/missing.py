@@ -48,7 +48,7 @@ class Missing(PChart):
     """
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "all_missing", "never_present", "missing_share")
-    RISEN: ClassVar[int] = 3
+    RISEN: ClassVar[int] = REASONS.index("missing_share")
     STATE: ClassVar[tuple[str, ...]] = (*PChart.STATE, "present")
 
     def __init__(self, k: int, effect: float | None = 0.05, chance: float = 1e-6, min_n: int = 30) -> None:

@@ -36,8 +36,8 @@ class ShiryaevRoberts(Detector):
 
     Notes:
         x is the whitened value (`detectors.baseline`), within a few units: mean 0, long-run variance 1. n only says whether the
-        pane is usable. Cost: 0.1 ms per update of 1,000 streams (`make budget` prints it). State: 88 bytes per stream beside the
-        outputs.
+        pane is usable. Cost: `make budget` prints that of a pane of 1,000 fields, contrasts and all. State: 88 bytes per stream
+        beside the outputs.
         False alarms: `FALSE_ALARMS` is the rate on independent values at a limit of 14; what the limit must be on real data is
         learned (`detectors.risk_control`).
         It is drifted while the statistic is above its limit. Once the values are back the smallest size forgets slowest: log R

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detection.cases import delays, hours_of
-from benchmarks.detection.data import MINUTE_MS
+from benchmarks.detection.data import DAY_MS, MINUTE_MS
 from benchmarks.detection.environments import environment
 from benchmarks.detection.faults import FAULTS, Fault
 from benchmarks.detection.null import Environment, Split, split
@@ -31,7 +31,7 @@ INJECTIONS = 25
 def drawn(streams: int, pane_ms: int, seed: int, each: int) -> tuple[Ints, Ints]:
     """Return so many streams and onsets, in panes of the first two monitored weeks."""
     rng = np.random.default_rng((seed, 19))
-    return rng.integers(streams, size=each), rng.integers(HORIZON_DAYS * 86_400_000 // pane_ms, size=each)
+    return rng.integers(streams, size=each), rng.integers(HORIZON_DAYS * DAY_MS // pane_ms, size=each)
 
 
 def by_contrasts(
@@ -89,7 +89,7 @@ def _first(
     watch: Detector, x: NDArray[np.float64], n: Ints, onset: Ints, pane_ms: int, injection: Ints
 ) -> NDArray[np.float64]:
     found = np.full(injection.max() + 1, np.inf)
-    day = 86_400_000 // pane_ms
+    day = DAY_MS // pane_ms
     for pane in range(len(x)):
         watch.update(x[pane], n[pane], (pane + 1) * pane_ms)
         alarmed = np.flatnonzero(watch.drift_detected)

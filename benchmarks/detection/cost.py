@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from benchmarks.detection.data import DAY_MS
 from detectors.base import Ints
 from detectors.baseline import Baseline
 from detectors.budget import Series, learn
@@ -43,8 +44,8 @@ def pane_ms() -> float:
 
 def learn_s(fields: int) -> float:
     """Return seconds of CPU to learn from eight weeks of so many fields with four contrasts each."""
-    panes, k = WEEKS * 7 * 86_400_000 // PANE_MS, 4 * fields
-    per_day = 86_400_000 // PANE_MS
+    panes, k = WEEKS * 7 * DAY_MS // PANE_MS, 4 * fields
+    per_day = DAY_MS // PANE_MS
     day: Ints = np.arange(panes) // per_day
     x = np.random.default_rng(2).normal(size=(panes, k)).astype(np.float32) / 10
     slots = np.arange(panes) % per_day * SLOTS // per_day

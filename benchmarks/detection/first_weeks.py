@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detection.cases import Case, delays, hours_of, made
+from benchmarks.detection.data import DAY_MS
 from benchmarks.detection.null import Environment, renumbered
 from benchmarks.detection.steps import HORIZON_DAYS, SIZES, Steps
 from detectors.base import Ints
@@ -50,7 +51,7 @@ def life(
     found = np.full(len(steps.stream), np.inf)
     for age, day in enumerate(days[1:], 1):
         base = nightly(both.take(np.concatenate(days[:age])))
-        limit = threshold(maxima, budget, DAYS * 86_400_000 // both.pane_ms)
+        limit = threshold(maxima, budget, DAYS * DAY_MS // both.pane_ms)
         z = base.whiten(both.x[day], both.n[day], both.groups[day], both.slots[day])
         best = np.zeros(both.x.shape[1])
         for position, pane in enumerate(day.tolist()):
@@ -65,9 +66,8 @@ def life(
 
 def with_steps(calm: Series, steps: Steps, unit: NDArray[np.float64]) -> Series:
     """Return the series with the injected ones behind them."""
-    late = np.arange(len(calm.x))[:, None] >= steps.onset
-    moved = calm.x[:, steps.stream] + late * (steps.size * unit[steps.stream])
-    x, n = np.concatenate([calm.x, moved], axis=1), np.concatenate([calm.n, calm.n[:, steps.stream]], axis=1)
+    x = np.concatenate([calm.x, steps.added_to(calm.x, unit)], axis=1)
+    n = np.concatenate([calm.n, calm.n[:, steps.stream]], axis=1)
     return Series(x, n, calm.pane_ms, calm.days, calm.groups, calm.slots)
 
 
@@ -79,7 +79,7 @@ def by_age(over: NDArray[np.bool_]) -> Ints:
 
 def judged(found: NDArray[np.float64], over: NDArray[np.bool_], steps: Steps, pane_ms: int) -> NDArray[np.float64]:
     """Return delays, inf beyond two weeks, nan where the stream without the step was over on that day or the day before."""
-    day = steps.onset * pane_ms // 86_400_000
+    day = steps.onset * pane_ms // DAY_MS
     before = over[day, steps.stream] | over[day - 1, steps.stream]
     return np.where(before, np.nan, np.where(found > 24 * HORIZON_DAYS, np.inf, found))
 
@@ -87,7 +87,7 @@ def judged(found: NDArray[np.float64], over: NDArray[np.bool_], steps: Steps, pa
 def drawn(environment: Environment, seed: int, each: int) -> Steps:
     """Draw so many injections of each size, with onsets in days 2 to 28."""
     rng = np.random.default_rng((seed, 17))
-    per_day = 86_400_000 // environment.series.pane_ms
+    per_day = DAY_MS // environment.series.pane_ms
     count = each * len(SIZES)
     return Steps(
         rng.integers(len(environment.names), size=count),
@@ -101,7 +101,7 @@ def permutation(case: Case, seed: int) -> dict[str, Any]:
     world, unit = made(case)
     steps = drawn(world, seed, INJECTIONS)
     opened, hours = life(world, seed, steps, unit, 1.0)
-    age = steps.onset * world.series.pane_ms // 86_400_000 + 1
+    age = steps.onset * world.series.pane_ms // DAY_MS + 1
     return {
         "openings": opened.tolist(),
         "steps": {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.detection.data import DAY_MS
 from benchmarks.detection.null import Environment, Split
 from detectors.base import Ints
+from detectors.calendar import SLOTS
 from detectors.glr import onset as dated
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
@@ -24,11 +27,20 @@ class Steps:
     onset: Ints
     size: NDArray[np.float64]
 
+    def added_to(self, x: NDArray[Any], unit: NDArray[np.float64], before: int = 0) -> NDArray[np.float64]:
+        """Return float64[T, I], the series of each injection with its step.
+
+        Args:
+            x: [T, K]. unit: float64[K], of the sizes. before: panes that stand before those in which onsets are counted.
+        """
+        late = np.arange(len(x))[:, None] >= before + self.onset
+        return np.asarray(x[:, self.stream] + late * (self.size * unit[self.stream]))
+
 
 def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ...] = SIZES) -> Steps:
     """Draw so many injections of each size."""
     rng = np.random.default_rng((seed, 11))
-    fortnight = HORIZON_DAYS * 86_400_000 // environment.series.pane_ms
+    fortnight = HORIZON_DAYS * DAY_MS // environment.series.pane_ms
     count = each * len(sizes)
     return Steps(
         rng.integers(len(environment.names), size=count), rng.integers(fortnight, size=count), np.repeat(sizes, each)
@@ -38,7 +50,7 @@ def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ..
 def deviations(environment: Environment) -> NDArray[np.float64]:
     """Return float64[K], the standard deviation of each series around its mean at that time of the week: the unit of a step."""
     series = environment.series
-    key = series.groups * 48 + series.slots
+    key = series.groups * SLOTS + series.slots
     left = np.array(series.x, np.float64)
     for name in np.unique(key):
         rows = key == name
@@ -81,14 +93,12 @@ def inject(
             (`null.monitored_maxima`).
     """
     series, streams = environment.series, steps.stream
-    per_day = 86_400_000 // series.pane_ms
+    per_day = DAY_MS // series.pane_ms
     fill, panes = part.fill, part.watched
     onset = fill + steps.onset
-    late = np.arange(len(panes))[:, None] >= onset
     n = series.n[panes][:, streams]
     base = part.learned.baseline.take(streams)
-    moved = series.x[panes][:, streams] + late * (steps.size * unit[streams])
-    psi = base.residual(moved, n, series.groups[panes], series.slots[panes])
+    psi = base.residual(steps.added_to(series.x[panes], unit, fill), n, series.groups[panes], series.slots[panes])
     limit, normal = part.learned.limit(budget), part.learned.normaliser
     watch = ShiryaevRoberts(limit[streams])
     at, beyond = np.full(len(streams), -1), np.zeros(len(streams))
@@ -100,7 +110,7 @@ def inject(
     hours = np.where(at < 0, np.inf, (at + 1 - onset) * series.pane_ms / 3_600_000)
     hours[hours > HORIZON_DAYS * 24] = np.inf
     day = steps.onset // per_day + 1
-    threshold = (limit - normal.level) / normal.scale
+    threshold = normal(limit)
     over = (maxima > threshold)[:, streams]
     columns = np.arange(len(streams))
     hours[over[day, columns] | over[day - 1, columns]] = np.nan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import Detector, GuardedAdwin, HistogramDrift, ScoreShift
-from detectors.histogram import normal_scores
+from detectors.histogram import mean_score, normal_scores
 from stream.judging.thin import pick
 from stream.layout import BINS, MAX_VERSIONS, Section
 from stream.panes import ClosedPane
@@ -66,8 +66,7 @@ class Drift:
         self.distance.update(bins, n, time_ms)
         if self.armed.any():
             with np.errstate(invalid="ignore", divide="ignore"):
-                location = (bins / n[:, None] * self._scores).sum(axis=1)  # `detectors.histogram.location`
-                away = (location - self._mean) / np.sqrt(self._sd**2 + 1 / n)
+                away = (mean_score(bins, self._scores) - self._mean) / np.sqrt(self._sd**2 + 1 / n)
             self.level.update(np.minimum(np.maximum(away, -CLIP), CLIP), n, time_ms)
         if self._score >= 0 and self.section.versions and pane.binned[self._score]:
             pairs = self._pairs(pane)

@@ -17,7 +17,7 @@ MAX_LUCK = 1e-4
 """Probability that a healthy pane equals the one before, from which on equal panes are no sign of anything."""
 
 WEIGHTS = np.sqrt(np.arange(2.0, 2.0 + BINS))
-"""Of the counts in `View.summary`: different counts give different sums, but for rounding."""
+"""Of the counts in `View.summary`: different counts give different sums, except for rounding."""
 
 Inputs = tuple[NDArray[np.float64], NDArray[np.int64]]
 """(x[F], n[F]) of a detector."""

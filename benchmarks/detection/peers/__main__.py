@@ -1,6 +1,6 @@
 """``python -m benchmarks.detection.peers``: other tools beside ours, on the same rows of the same permutations.
 
-All of it can be broken off and goes on where it was. It writes build/detection/peers/<environment>.json.
+What a peer has done is not done again; our own splits and steps are. It writes build/detection/peers/<environment>.json.
 """
 
 from __future__ import annotations

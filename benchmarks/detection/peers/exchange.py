@@ -37,8 +37,7 @@ def rows(environment: Environment, part: Split, steps: Steps, unit: Floats) -> R
     series, learned = environment.series, part.learned.baseline
     before, after = series.take(part.reference), series.take(part.monitored)
     stream = steps.stream
-    late = np.arange(len(part.monitored))[:, None] >= steps.onset
-    moved = after.x[:, stream] + late * (steps.size * unit[stream])
+    moved = steps.added_to(after.x, unit)
     found = {
         "reference": learned.standardised(before.x, before.n, before.groups, before.slots),
         "monitored": learned.standardised(after.x, after.n, after.groups, after.slots),
