@@ -270,7 +270,7 @@ async def test_what_was_fetched_and_is_not_read_is_let_go(address: str) -> None:
                 before = held()
                 for offset in range(30):
                     assert await source.read_one((topic, 0), offset) is not None
-                assert held() <= before + 4
+                assert held() <= before + 4  # what the group's own consumer and the last look may hold at this moment
             finally:
                 gc.enable()
 
