@@ -22,6 +22,7 @@ from stream.config.compile import compile_plan
 from stream.config.settings import load
 from stream.memory import MIB, needs
 from tests.broker import reading
+from tests.broker.process import until
 from tests.broker.test_worker import BASE_MS, Bench
 from tests.brokers import admin
 from tests.brokers.kafka import Kafka, lacking
@@ -113,12 +114,13 @@ def test_ten_thousand_unreadable_records_then_a_good_one(broker: Kafka, tmp_path
         begun = time.time()
         send(bench, good(4))
         bench.settled(applied=4, not_json=10_000)
+        # The judge writes the references once it has read the ledger, so a moment after the counts stand there.
+        until("some of them are referred to, by their coordinates", lambda: bool(named(bench)))
     entries = [
         (unpack(record.value)[0], record.timestamp) for record in reading.read(bench.address, f"{bench.app}.ledger")
     ]
     written = min(at for header, at in entries if header["kind"] == "entry" and header["to"] == 10_004)
     print(f"the good record is in the ledger {written / 1000 - begun:.2f} s after it was sent")
-    assert named(bench), "some of them are referred to, by their coordinates"
     assert all(3 <= offset < 10_003 and reason == "not_json" for offset, reason in named(bench))
 
 
