@@ -24,7 +24,10 @@ detector                        wrong when                                      
 `HistogramDrift`                the distribution left the reference                             counts by bin
 `ShiryaevRoberts`               the mean of a whitened contrast changed                         number
 `ScoreShift`                    a model version scores unlike the others                        two histograms
-`GuardedAdwin`                  the mean of a whitened series changed (river)                   number
+`GuardedAdwin`, `PageHinkley`   the mean of a whitened series changed (river)                   number
+`KSWIN`                         the distribution of a whitened series changed (river)           number
+`DDM`, `HDDMA`                  losses have risen (river)                                       mean loss
+`EDDM`, `HDDMW`, `FHDDM`        losses have risen (river)                                       one loss
 `PChart`, `ShareLimit`, ...     the rules behind them, for shares, limits, gaps and runs
 ==============================  ==============================================================  ===================
 
@@ -32,16 +35,24 @@ A false-alarm budget over all fields of all streams is kept by several modules t
 numbers, `baseline` (with `calendar`) says what is normal for them, `shiryaev_roberts` adds up what speaks for a change,
 `risk_control` sets the one threshold, and `budget` learns all of that from weeks of panes; before there are weeks,
 `provisional` does what a few days allow. `glr` says when a change began.
+
+Those that stand beside river's names are river's methods, guarded and restorable. `GUARDED` holds the ones that take one
+whitened value per pane, by the names a configuration file uses; the others need losses.
 """
+
+from collections.abc import Callable
 
 from detectors.adwin import GuardedAdwin
 from detectors.base import Detector, Status
+from detectors.error_rate import DDM, EDDM, FHDDM, HDDMA, HDDMW
 from detectors.freshness import Freshness, Stale
 from detectors.gap import LongestGap
 from detectors.histogram import HistogramDrift
+from detectors.kswin import KSWIN
 from detectors.late import Late
 from detectors.missing import Missing
 from detectors.p_chart import PChart
+from detectors.page_hinkley import PageHinkley
 from detectors.ranges import Constant, OutOfRange, Run, Stuck
 from detectors.rejected import Rejected
 from detectors.schema import Removed, Retyped
@@ -50,7 +61,19 @@ from detectors.shiryaev_roberts import ShiryaevRoberts
 from detectors.version import ScoreShift
 from detectors.volume import Silence, Volume
 
+GUARDED: dict[str, Callable[[int], Detector]] = {
+    "adwin": GuardedAdwin,
+    "kswin": KSWIN,
+    "page_hinkley": PageHinkley,
+}
+
 __all__ = [
+    "DDM",
+    "EDDM",
+    "FHDDM",
+    "HDDMA",
+    "HDDMW",
+    "KSWIN",
     "Constant",
     "Detector",
     "Freshness",
@@ -61,6 +84,7 @@ __all__ = [
     "Missing",
     "OutOfRange",
     "PChart",
+    "PageHinkley",
     "Rejected",
     "Removed",
     "Retyped",

@@ -69,6 +69,7 @@ class StreamPlan:
         silence_ms: silence after which the stream counts as stopped; None means learned (5 min at least).
         lateness_ms: how far behind the frontier an event time may lie before the record is late.
         positive_at: the score from which on a decision is positive (predictions only); None when not stated.
+        detectors: names of `detectors.GUARDED` that watch its fields as well, sorted.
     """
 
     name: str
@@ -87,6 +88,7 @@ class StreamPlan:
     silence_ms: int | None = None
     lateness_ms: int = 10_000
     positive_at: float | None = None
+    detectors: tuple[str, ...] = ()
 
     @property
     def exact(self) -> frozenset[str]:
@@ -137,7 +139,12 @@ class Plan:
         return next(model for model in self.models if model.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Return the plan as a tree. A stream without detectors is written as before there were any: a layout keeps its id."""
+        tree = dataclasses.asdict(self)
+        for stream in tree["streams"]:
+            if not stream["detectors"]:
+                del stream["detectors"]
+        return tree
 
     @staticmethod
     def from_dict(tree: dict[str, Any]) -> Plan:
@@ -150,7 +157,7 @@ class Plan:
 def _stream(tree: dict[str, Any]) -> StreamPlan:
     fields = tuple(_field(item) for item in tree["fields"])
     where = tuple((source, value) for source, value in tree["where"])
-    return StreamPlan(**{**tree, "fields": fields, "where": where})
+    return StreamPlan(**{**tree, "fields": fields, "where": where, "detectors": tuple(tree.get("detectors", ()))})
 
 
 def _field(tree: dict[str, Any]) -> Field:

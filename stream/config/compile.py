@@ -53,6 +53,7 @@ def _stream(settings: Settings, model: str, kind: str, role: Role) -> StreamPlan
         silence_ms=stream.silence,
         lateness_ms=settings.lateness if stream.lateness is None else stream.lateness,
         positive_at=role.positive_at if isinstance(role, Predictions) else None,
+        detectors=tuple(sorted(set(role.detectors))) if isinstance(role, Features | Predictions) else (),
     )
 
 

@@ -7,10 +7,11 @@ shows and what an error says it expected.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
+from stream.config.errors import refuse
 from stream.config.hash_key import HashKey
 from stream.config.values import (
     Amount,
@@ -127,7 +128,26 @@ class FieldSettings(Block):
         return {"path": value} if isinstance(value, str) else value
 
 
+DetectorName = Literal["adwin", "kswin", "page_hinkley"]
+"""The names of `detectors.GUARDED`, spelled out: an editor offers them, and nothing of river is imported to read a file."""
+
+ERROR_RATES = ("ddm", "eddm", "fhddm", "hddm_a", "hddm_w")
+"""Detectors of `detectors.error_rate`."""
+
+NO_LOSS = "outcomes are not yet joined to predictions, so there is no loss to watch"
+
+
+def _no_error_rate(value: Any) -> Any:
+    if value in ERROR_RATES:
+        raise refuse(f"one of {', '.join(get_args(DetectorName))}", message="needs the loss of a model", hint=NO_LOSS)
+    return value
+
+
+Detectors = list[Annotated[DetectorName, BeforeValidator(_no_error_rate)]]
+
+
 class Features(Role):
+    detectors: Detectors = Field([], description="detectors of river that watch its fields as well, such as adwin")
     fields: dict[FieldName, FieldSettings] = Field(
         {}, max_length=MAX_FIELDS, description="the fields to watch; all where there are none"
     )
@@ -141,6 +161,7 @@ class Predictions(Role):
         "deferred": "a 'where' that selects decisions of the model keeps deferred ones out",
     }
 
+    detectors: Detectors = Field([], description="detectors of river that watch the score as well, such as adwin")
     id: Given[Source] = Field(None, description="where the id stands that joins a prediction to its outcome")
     kind: Given[Literal["binary", "regression"]] = Field(None, description="binary where positive_at is stated")
     score: Given[FieldSettings] = Field(None, description="where the score stands; a mapping may state its range")
@@ -156,7 +177,10 @@ class Predictions(Role):
 
 
 class Outcomes(Role):
-    not_built = {"horizon": "outcomes are watched as a stream and not yet joined to predictions"}
+    not_built = {
+        "horizon": "outcomes are watched as a stream and not yet joined to predictions",
+        "detectors": NO_LOSS,
+    }
 
     id: Given[Source] = Field(None, description="where the id of the prediction stands")
     label: Given[FieldSettings] = Field(None, description="where the outcome stands")

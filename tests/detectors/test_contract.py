@@ -44,6 +44,16 @@ def share(usual: float, wrong: float, n: int = 400):
     return make
 
 
+def outcomes(usual: float, wrong: float):
+    """Losses one by one, 0 or 1."""
+    return share(usual, wrong, n=1)
+
+
+def errors(rng, rows, steps, gross):
+    """For EDDM: errors frequent enough that it is soon armed again after one of its many false alarms, then nothing else."""
+    return outcomes(0.35 if gross else 0.6, 1.0)(rng, rows, steps, gross)
+
+
 def gaps(rng, rows, steps, gross):
     """A tick a minute, a record within the last two; then none any more."""
     x = rng.uniform(0, 2 * MINUTE, (steps, len(rows)))
@@ -116,14 +126,21 @@ def histogram_drift(rows: Sequence[int]) -> Detector:
 
 CASES: dict[str, tuple[checks.Factory, checks.MakeInput]] = {
     "Constant": (plain(detectors.Constant), constants),
+    "DDM": (plain(detectors.DDM, drift=4.0), share(0.1, 0.9)),  # at 3 one stream in twelve alarms early
+    "EDDM": (plain(detectors.EDDM, beta=0.8), errors),
+    "FHDDM": (plain(detectors.FHDDM), outcomes(0.1, 0.9)),
     "Freshness": (plain(detectors.Freshness), gaps),
     "GuardedAdwin": (plain(detectors.GuardedAdwin), normal),
+    "HDDMA": (plain(detectors.HDDMA), share(0.1, 0.9)),
+    "HDDMW": (plain(detectors.HDDMW), outcomes(0.1, 0.9)),
     "HistogramDrift": (histogram_drift, histograms),
+    "KSWIN": (plain(detectors.KSWIN), normal),
     "Late": (plain(detectors.Late), share(0.002, 0.2)),
     "LongestGap": (plain(detectors.LongestGap, floor_ms=MINUTE), gaps),
     "Missing": (plain(detectors.Missing), share(0.05, 1.0)),
     "OutOfRange": (plain(detectors.OutOfRange), share(0.002, 0.2)),
     "PChart": (plain(detectors.PChart), share(0.05, 0.4)),
+    "PageHinkley": (plain(detectors.PageHinkley), normal),
     "Rejected": (plain(detectors.Rejected), share(0.002, 0.2)),
     "Removed": (plain(detectors.Removed), share(0.3, 1.0)),
     "Retyped": (plain(detectors.Retyped), share(0.0, 0.9)),

@@ -14,6 +14,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 SHAPES = (
     "brokers",
+    "detectors",
     "durations",
     "empty_values",
     "fields",

@@ -5,11 +5,14 @@ import logging
 import pickle
 import traceback
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from detectors import GUARDED
 from stream.config.compile import compile_plan
 from stream.config.hash_key import NO_KEY, key_of_app, key_of_secret
+from stream.config.models import DetectorName
 from stream.config.settings import Settings, SettingsError, load
 from stream.plan import Field, Plan
 
@@ -83,6 +86,7 @@ def test_the_fuller_file_says_what_it_says():
         "header:app",
     )
     assert (features.silence_ms, features.lateness_ms, features.unlisted) == (300_000, 60_000, "count")
+    assert features.detectors == ("adwin", "page_hinkley")
     assert features.fields == (
         Field("age", "age"),
         Field(
@@ -145,6 +149,18 @@ def test_a_plan_survives_json(name):
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
+def test_a_plan_from_before_there_were_detectors_is_the_same_plan():
+    """A layout is named by its content: one that is in force must keep its name in a new release."""
+    plan = compile_plan(good("minimal"))
+    tree = plan.to_dict()
+    assert all("detectors" not in stream for stream in tree["streams"])
+    assert Plan.from_dict(tree) == plan
+
+
+def test_the_detectors_of_a_file_are_those_that_take_a_whitened_value():
+    assert get_args(DetectorName) == tuple(sorted(GUARDED))
+
+
 def test_comments_and_order_do_not_change_the_hash(tmp_path):
     fields = ["a: x.a", "b: {range: [0, 1]}"]
     plans = [
@@ -169,6 +185,7 @@ def test_every_accepted_key_that_decides_something_changes_the_hash(tmp_path):
         ("false_negative: 120", "false_negative: 121"),
         ("unlisted: count", "unlisted: watch"),
         ("unit: ms", "unit: s"),
+        ("detectors: [page_hinkley, adwin]", "detectors: [adwin]"),
     ):
         assert old in text
         assert compile_plan(written(tmp_path, text.replace(old, new), {"SG_HASH": SECRET})).config_hash != before, old
