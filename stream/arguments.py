@@ -150,7 +150,11 @@ def _options(by_name: dict[str, Parser]) -> None:
 
     replay = by_name["replay"]
     replay.add_argument(
-        "--input", action="append", required=True, metavar="TOPIC=FILE", help="a file of records, one JSON on a line"
+        "--input",
+        action="append",
+        required=True,
+        metavar="TOPIC=FILE",
+        help="a file of records: one JSON on a line, or Parquet",
     )
     replay.add_argument(
         "--alerts", metavar="FILE", help="write every alert event here, one JSON on a line; - for stdout"

@@ -80,7 +80,7 @@ def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
     except orjson.JSONDecodeError:
         tree, dumps = _lenient(text), _with_nan
     if not isinstance(tree, dict) or not _is_envelope(tree):
-        return Line(_event_time(tree, timed, last), None, text, (), size)
+        return Line(event_time(tree, timed, last), None, text, (), size)
     if "value" not in tree:
         raise BadLineError(
             "an envelope without 'value'. A tombstone is \"value\": null; a record of just these fields needs an envelope"
@@ -95,7 +95,7 @@ def _line(text: bytes, timed: StreamPlan | None, last: int, size: int) -> Line:
         raise BadLineError("'headers' of an envelope must be a mapping of texts")
     body = None if value is None else _bytes(value) if isinstance(value, str) else dumps(value)
     return Line(
-        _event_time(value, timed, last) if stamp is None else stamp,
+        event_time(value, timed, last) if stamp is None else stamp,
         None if key is None else _bytes(key),
         body,
         tuple((name, None if item is None else _bytes(item)) for name, item in headers.items()),
@@ -131,11 +131,12 @@ def _is_envelope(tree: dict[str, Any]) -> bool:
     return len(tree) >= 2 and tree.keys() <= _ENVELOPE and ("value" in tree or tree.keys() >= {"timestamp", "key"})
 
 
-def _event_time(tree: Any, timed: StreamPlan | None, last: int) -> int:
+def event_time(tree: Any, timed: StreamPlan | None, last: int) -> int:
+    """Return the event time of a record (ms), ``last`` when it has none. A key with dots wins, as in `stream.reading.columns`."""
     if timed is None or timed.time is None or not isinstance(tree, dict):
         return last
     node: Any = tree
-    for part in timed.time.split("."):
+    for part in [timed.time] if timed.time in tree else timed.time.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     found = int(milliseconds([node], timed.time_unit)[0])
     return last if found == BAD else found

@@ -4,7 +4,7 @@ One file is one partition of its topic. Records are taken in the order of their 
 largest timestamp so far. Entries are cut and ticks written only at pane ends: one tick of 60 s equals sixty of 1 s. A tap counts
 as at its end, and the replay stops at the last record, so the end of a file is not silence.
 
-The lines of a file are read by `stream.jsonl`.
+The lines of a file are read by `stream.jsonl`, the rows of a Parquet file by `stream.parquet`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from stream.judge import Judge, Proposal
 from stream.layout import layout_zero
 from stream.learn import learn_references
 from stream.ledger import adopt_header, open_header
+from stream.parquet import is_parquet, read_rows
 from stream.plan import Plan
 from stream.publishing import Message
 from stream.reading.frontier import JUMP_MS
@@ -61,7 +62,8 @@ class Replay:
         for topic, path in files.items():
             self._fold(open_header((topic, 0), 0, 0, 0), None)
             tap = Tap(self.judge.layout, (topic, 0), self.judge.fold.positions[topic, 0], hash_key)
-            self._sources.append(Source(topic, steady(read_lines(path, plan.of_topic(topic))), tap))
+            read = read_rows if is_parquet(path) else read_lines
+            self._sources.append(Source(topic, steady(read(path, plan.of_topic(topic))), tap))
 
     def run(self, progress: Callable[[int], None] = lambda size: None) -> None:
         """Replay everything. ``progress`` is called now and then with the number of bytes read so far."""

@@ -5,7 +5,7 @@ an error. So the set of Python types in a column decides first: what is missing 
 goes on whole; only a really mixed one is split value by value.
 
 Numbers are sorted instead of binned one by one: the bins of all of them are then 35 look-ups of the edges in the sorted
-column (and it is constant if its ends are equal), four times faster than one look-up per value, with the same result.
+column (and it is constant if its ends are equal), two to four times faster than one look-up per value, with the same result.
 """
 
 from __future__ import annotations

@@ -143,6 +143,21 @@ def test_bins_reach_beyond_both_ends() -> None:
     assert {place: n for place, n in enumerate(got.bins[0].tolist()) if n} == {0: 1, 1: 2, BINS - 1: 2}
 
 
+@given(st.data())
+def test_a_value_falls_into_the_bin_that_a_search_of_the_edges_says(data: st.DataObject) -> None:
+    """Whatever the edges: subnormal, huge, next to one another; a value that equals an edge is above it."""
+    finite = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1.7e308])
+    edges = np.unique(data.draw(st.lists(finite, min_size=2, max_size=BINS - 1)))
+    near = st.sampled_from([*edges, *np.nextafter(edges, 1e308), *np.nextafter(edges, -1e308)])
+    values = data.draw(st.lists(finite | near.map(float), min_size=1, max_size=50))
+    section = Section(PLAN.name, (Field("v", "v"),), (Bins("number", edges, NONE, NONE),), True, (), (), 1)
+    got = SectionFold(PLAN, section, KEY).count(
+        of([{"v": x} for x in values]), np.zeros(len(values), np.int64), np.zeros(1, np.int64), 0, None
+    )
+    expected = np.bincount(edges.searchsorted(values, "right"), minlength=BINS)
+    np.testing.assert_array_equal(got.bins[0], expected)
+
+
 def test_the_stated_range_includes_its_ends() -> None:
     rows = [{"v": x} for x in (-1.5, -1.0, 0.0, 2.0, 2.5)]
     records = of(rows)
