@@ -132,7 +132,7 @@ def _seen(message: Any) -> list[Seen]:
     if message.error() is not None:
         return []
     event = json.loads(message.value())
-    if event["status"] != "firing" or event["labels"]["reason"] != "all_missing":
+    if event.get("status") != "firing" or event["labels"]["reason"] != "all_missing":
         return []
     begins = datetime.fromisoformat(event["evidence"]["findings"][0]["since"]).timestamp()
     closed = begins + (PANE_MS + LATENESS_MS) / 1000

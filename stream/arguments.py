@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from stream import exits
+from stream.config.durations import parse_duration
 
 DEFAULT_FILE = "streamgauge.yaml"
+MAX_MUTE_MS = 7 * 86_400_000
+"""A silence that nobody remembers is worse than an alarm; and so long the judge knows what it muted."""
 
 _DESCRIPTION = """\
 Watches the Kafka topics of models in production: inputs, decisions, outcomes.
@@ -22,6 +25,8 @@ Watches the Kafka topics of models in production: inputs, decisions, outcomes.
   streamgauge run    fraud.yaml            watch; as many as you like share the
                                            partitions
   streamgauge alerts fraud.yaml --follow   what it has found
+  streamgauge verdict fraud.yaml 3f2a91 false-alarm --why "load test"
+                                           what an incident really was
   streamgauge replay fraud.yaml --input fraud.features=day.jsonl
                                            what would it have sent?
   streamgauge reopen fraud.yaml --topic fraud.features --at end --why "test"
@@ -77,6 +82,23 @@ Every event on a line, oldest first: when it was detected, what became of the
 alert, how severe it is, and its summary.
 """,
         "streamgauge alerts fraud.yaml --state",
+    ),
+    "verdict": (
+        "say what an incident is: an incident, the new normal, a false alarm, or mute",
+        """\
+INCIDENT is the id or the fingerprint of an alert, or at least 6 characters of
+its beginning (streamgauge alerts FILE --state). The verdict is a record in the
+ledger; it stands on the topic of alerts with your name and your reason.
+
+incident     it is one: a page goes on as a ticket until it is over, and what
+             is counted while it lasts teaches nothing
+new-normal   it is resolved; only what came after its onset teaches
+false-alarm  it is resolved
+mute         it is resolved, and nothing is said of what it found for so long
+
+A rule that still holds opens an incident again, at once or after the mute.
+""",
+        'streamgauge verdict fraud.yaml 3f2a91 mute --for 2d --why "fix on Monday"',
     ),
     "reopen": (
         "move the monitor to another position of a topic",
@@ -170,6 +192,12 @@ def _options(by_name: dict[str, Parser]) -> None:
     reopen.add_argument("--at", type=_place, required=True, metavar="PLACE", help="earliest, end, or an offset")
     reopen.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the alert")
 
+    verdict = by_name["verdict"]
+    verdict.add_argument("incident", metavar="INCIDENT", help="its id or fingerprint, or 6 characters of it or more")
+    verdict.add_argument("verdict", choices=("incident", "new-normal", "false-alarm", "mute"), help="what it is")
+    verdict.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="how long to mute, up to 7d")
+    verdict.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the alert")
+
     alerts = by_name["alerts"]
     alerts.add_argument("--json", action="store_true", help="one JSON object on a line, as replay --alerts writes it")
     which = alerts.add_mutually_exclusive_group()
@@ -224,6 +252,16 @@ def _number(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text):
         raise argparse.ArgumentTypeError(f"expected the number of a partition, got {text}")
     return int(text)
+
+
+def _duration(text: str) -> int:
+    try:
+        found = parse_duration(text)
+    except ValueError:
+        found = 0
+    if not 0 < found <= MAX_MUTE_MS:
+        raise argparse.ArgumentTypeError(f"expected a time such as 90m, 8h or 2d, at most 7d, got {text}")
+    return found
 
 
 def _place(text: str) -> str:

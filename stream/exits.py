@@ -27,7 +27,7 @@ MEANING = {
     NOT_RUN: "demo: it could not be run",
     USAGE: "the command line is wrong",
     DATA: "a file to replay cannot be understood, or nothing in it could be judged",
-    NO_INPUT: "a topic or a file does not exist, or the file cannot be opened",
+    NO_INPUT: "a topic, file or incident does not exist, or the file cannot be opened",
     UNAVAILABLE: "no broker answers; run waits for one",
     BUG: "an error of ours; please report it",
     CANNOT_WRITE: "an output cannot be written, or the disk is full",

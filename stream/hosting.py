@@ -19,6 +19,7 @@ import orjson
 from stream.clock import Clocks
 from stream.codec import FormatError, UnknownFormatError, pack, unpack
 from stream.judge import Judge
+from stream.judging.decision import is_decision
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.patience import RETRY_S, TRANSIENT, patiently
 from stream.kafka.producer import Producer
@@ -156,7 +157,8 @@ class JudgeHost:
                 await self._send(f"{self.app}.{message.topic}", message.key, message.value, list(message.headers))
                 if message.topic == "alerts" and message.value is not None:
                     event = orjson.loads(message.value)
-                    self.events[event["check"], event["severity"], event["status"]] += 1
+                    if not is_decision(event):
+                        self.events[event["check"], event["severity"], event["status"]] += 1
 
     async def _send(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
         while True:

@@ -15,10 +15,12 @@ from typing import Any
 from stream.codec import digest, pack
 from stream.counts import StreamCounts
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
+from stream.judging.decision import decision
 from stream.judging.findings import Finding
 from stream.judging.happenings import blind, dead_letters, lost, poisoned, reopened
 from stream.judging.incidents import Clock, Incidents, Transition
 from stream.judging.news import Moment
+from stream.judging.verdicts import RESET, Verdicts
 from stream.judging.watch import Watch
 from stream.layout import Layout, Section
 from stream.learn import merge_reference
@@ -52,7 +54,8 @@ class Proposal:
 
 class Judge:
     """Attributes: fold: positions, ticks, what is in force. layout: the one in force, None before the first. watches: by
-    stream name. incidents: open ones and those that may come back. gaps: how often the ledger had lost what was not judged yet.
+    stream name. incidents: open ones and those that may come back. said: what people said of them.
+    gaps: how often the ledger had lost what was not judged yet.
     judged: while such a gap is being crossed, the (ledger offset, wall clock) up to which this state was judged.
     """
 
@@ -63,6 +66,7 @@ class Judge:
         self.reference: dict[str, Any] = {}
         self.watches: dict[str, Watch] = {}
         self.incidents: Incidents | None = None
+        self.said = Verdicts()
         self.gaps = 0
         self.judged: tuple[int, int] | None = None
 
@@ -91,6 +95,8 @@ class Judge:
             self._tick(self.fold.time_ms - time_ms, outputs)
         elif note == "adopt":
             self._adopt(header["what"], header["new"], blobs(header["new"]), outputs)
+        elif note == "verdict":
+            self._verdict(header, outputs)
         return outputs
 
     def needs(self, header: dict[str, Any]) -> list[str]:
@@ -199,6 +205,19 @@ class Judge:
             n = sum(unjudged[watch.plan.name] for watch in watches)
             self._happened(watches[0], blind(plan, judged, at, header["until"], n))
 
+    def _verdict(self, header: dict[str, Any], outputs: Outputs) -> None:
+        """Do what a person said of an incident, and tell whoever reads alerts."""
+        board, layout = self.incidents, self.layout
+        given = self.said.take(header, None if board is None else board.named(header["incident"]))
+        if given is None or board is None or layout is None:
+            return
+        watch = self.watches.get(given["stream"])
+        now = self._clock() if watch is None else self._now(watch)
+        if given["verdict"] in RESET and watch is not None:
+            watch.bank.drift.forget(given["subjects"])
+        self._emit(board.obey(given, now), outputs)
+        outputs.append(self._alert("alerts", decision(given, layout.plan, now)))
+
     def _happened(self, watch: Watch, what: Moment) -> None:
         watch.news.happened(self.fold.time_ms, self._since(watch), what)
 
@@ -276,6 +295,7 @@ class Judge:
         if self.layout is None:
             return
         for transition in transitions:
+            self.said.follow(transition)
             record = event(transition, self.layout.plan, self.fold.in_force)
             outputs.append(self._alert("alerts", record))
             outputs.append(self._alert("alerts.state", state_record(record, self.fold.offset - 1)))
@@ -327,6 +347,7 @@ class Judge:
             "gaps": self.gaps,
             "watches": {name: watch.state() for name, watch in self.watches.items()},
             "incidents": None if self.incidents is None else self.incidents.state(),
+            "verdicts": self.said.state(),
         }
 
     @staticmethod
@@ -339,6 +360,7 @@ class Judge:
         """Return the judge that `state` described."""
         judge = Judge()
         judge.fold, judge.gaps = Fold.restore(tree["fold"]), tree.get("gaps", 0)
+        judge.said.restore(tree.get("verdicts", {}))
         judge.layouts = {name: Layout.from_dict(blobs(name)) for name in tree["layouts"]}
         in_force = judge.fold.in_force
         if "layout" not in in_force:

@@ -14,7 +14,8 @@ Kinds of records and their headers (the bodies are those of `stream.counts`):
   recreated or an operator moved it;
 * ``entry`` topic, partition, inc, from, to, layout, anchor, end, frontier: what the offsets [from, to) held;
 * ``tick``  n, elapsed, wall, writer, clipped: time has passed (ms);
-* ``note``  note, ...: ``adopt`` (what, new, parent); ``start`` (`stream.trouble`); ``judge_gap`` (`Fold.cut`).
+* ``note``  note, ...: ``adopt`` (what, new, parent); ``start`` (`stream.trouble`); ``judge_gap`` (`Fold.cut`);
+  ``verdict`` (`stream.judging.verdicts`): what a person said of an incident.
 
 An ``open`` with a ``why`` is an operator's: it moves the position of a partition that is known, of the same topic (hence the same
 anchor). It is an incarnation of its own: an entry on its way from before would bring the frontier of another stretch of the log.

@@ -36,17 +36,12 @@ async def _print(arguments: argparse.Namespace, brokers: str, topic: str) -> Non
     if topic not in await describe(brokers, [topic]):
         raise ClusterError(f"topic {topic}: does not exist on {brokers}; has the monitor been set up?", NO_INPUT)
     out = screen()
-    newest: dict[bytes, ConsumerRecord] = {}
     found = 0
-    async for record in _records(brokers, topic, arguments.follow):
-        if arguments.state:
-            _keep(newest, record)
-        elif record.value is not None:
+    async for record in newest(brokers, topic) if arguments.state else _records(brokers, topic, arguments.follow):
+        if record.value is not None:
             _show(out, record, arguments)
             found += 1
-    for record in sorted(newest.values(), key=_offset):
-        _show(out, record, arguments)
-    if not found and not newest:
+    if not found:
         sys.stderr.write(f"streamgauge alerts: nothing in {topic}: the monitor has found nothing to tell\n")
 
 
@@ -60,15 +55,28 @@ def _show(out: Screen, record: ConsumerRecord, arguments: argparse.Namespace) ->
         out.print(line)
 
 
-def _keep(newest: dict[bytes, ConsumerRecord], record: ConsumerRecord) -> None:
+async def newest(brokers: str, topic: str) -> AsyncIterator[ConsumerRecord]:
+    """Yield the newest state of each alert, in the order of the ledger.
+
+    Raises:
+        ClusterError: no right to read, or no broker answers any more.
+    """
+    kept: dict[bytes, ConsumerRecord] = {}
+    async for record in _records(brokers, topic, follow=False):
+        _keep(kept, record)
+    for record in sorted(kept.values(), key=_offset):
+        yield record
+
+
+def _keep(kept: dict[bytes, ConsumerRecord], record: ConsumerRecord) -> None:
     """Keep the record with the highest ledger offset: a zombie's late write may stand behind it in the topic."""
-    known = newest.get(record.key)
+    known = kept.get(record.key)
     if known is not None and _offset(known) > _offset(record):
         return
     if record.value is None:
-        newest.pop(record.key, None)
+        kept.pop(record.key, None)
     else:
-        newest[record.key] = record
+        kept[record.key] = record
 
 
 def _offset(record: ConsumerRecord) -> int:

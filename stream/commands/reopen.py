@@ -7,26 +7,19 @@ seconds, one that is started later starts there.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream.codec import pack
 from stream.commands.showing import screen
+from stream.commands.writing import run, writer
 from stream.config.compile import compile_plan
 from stream.config.errors import did_you_mean
 from stream.config.settings import Settings
-from stream.exits import GONE, NO_INPUT, OK, TRY_AGAIN, USAGE, Refusal
-from stream.kafka.cluster import denied, require, require_ours, unreachable
-from stream.kafka.ledger_tail import LedgerTail
-from stream.kafka.producer import Producer
-from stream.kafka.store import Store
-from stream.kafka.tail import TruncatedError
-from stream.ledger import open_header
-from stream.publishing import newest_fold
+from stream.exits import NO_INPUT, OK, TRY_AGAIN, USAGE, Refusal
+from stream.kafka.cluster import require, require_ours
+from stream.ledger import Fold, open_header
 
 MAX_WHY = 200
 
@@ -64,14 +57,7 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     if not 0 < len(arguments.why) <= MAX_WHY or not arguments.why.isprintable():
         raise Refusal(f"--why: expected 1 to {MAX_WHY} printable characters: they stand in the alert", USAGE)
     brokers = ",".join(settings.kafka.brokers)
-    try:
-        moves = asyncio.run(_reopen(brokers, plan.app, topic, arguments.partition, arguments.at, arguments.why))
-    except TopicAuthorizationFailedError as error:
-        raise denied(error, "READ or WRITE") from None
-    except TruncatedError as error:
-        raise Refusal(str(error), GONE) from None
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise unreachable(brokers, error) from None
+    moves = run(brokers, _reopen(brokers, plan.app, topic, arguments.partition, arguments.at, arguments.why))
     for move in moves:
         screen().print(f"{topic}/{move.partition}: {move}")
     return OK
@@ -85,30 +71,16 @@ async def _reopen(brokers: str, app: str, topic: str, partition: int | None, at:
     if at.isdecimal() and partition is None and counts[topic] > 1:
         raise Refusal(f"--at {at}: name its --partition, {topic} has {counts[topic]}", USAGE)
     wanted = range(counts[topic]) if partition is None else [partition]
-    producer = Producer(brokers)
-    store, ledger = Store(brokers, f"{app}.state", producer), LedgerTail(brokers, f"{app}.ledger")
-    accepted: list[int] = []
-    ledger.listeners.append(lambda offset, _: accepted.append(offset))
-    try:
-        await producer.start()
-        await store.start()
-        await ledger.start(newest_fold(store.records))
-        if ledger.fold.lost:
-            raise Refusal(f"the ledger of {app} is gone behind what is stored: start a worker first, it goes on", GONE)
+    async with writer(brokers, app) as ledger:
         offsets = await _offsets(brokers, topic, wanted)
-        moves = [_move(ledger, topic, number, at, *offsets[number]) for number in wanted]
+        moves = [_move(ledger.fold, topic, number, at, *offsets[number]) for number in wanted]
         for move in (move for move in moves if move.to != move.before):
             key = (topic, move.partition)
             header = open_header(key, move.inc, move.to, move.end, why=why)
-            written = await producer.send(f"{app}.ledger", f"{key[0]}/{key[1]}".encode(), pack(header))
-            await ledger.read_on()
-            if written not in accepted:
+            if not await ledger.write(f"{key[0]}/{key[1]}".encode(), header):
                 raise Refusal(
                     f"{topic}/{move.partition}: somebody else moved it just now; look and try again", TRY_AGAIN
                 )
-    finally:
-        for part in (ledger, store, producer):
-            await part.stop()
     return moves
 
 
@@ -124,8 +96,8 @@ async def _offsets(brokers: str, topic: str, partitions: Any) -> dict[int, tuple
         await consumer.stop()
 
 
-def _move(ledger: LedgerTail, topic: str, partition: int, at: str, begin: int, end: int) -> Move:
-    position = ledger.fold.positions.get((topic, partition))
+def _move(fold: Fold, topic: str, partition: int, at: str, begin: int, end: int) -> Move:
+    position = fold.positions.get((topic, partition))
     if position is None:
         raise Refusal(f"{topic}/{partition}: the monitor has not begun to read it", NO_INPUT)
     to = {"earliest": begin, "end": end}.get(at)

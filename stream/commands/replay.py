@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.commands.showing import number, screen
-from stream.commands.verdict import incidents, verdict
+from stream.commands.summing_up import incidents, summing_up
 from stream.config.compile import compile_plan
 from stream.config.errors import spoken, suggestion
 from stream.config.settings import Settings
@@ -63,7 +63,7 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
         raise Refusal(f"{', '.join(map(spoken, files.values()))}: no record", DATA)
     if not arguments.quiet:
         out = screen(sys.stderr if arguments.alerts == STDOUT else sys.stdout)
-        for line in verdict(replay, events):
+        for line in summing_up(replay, events):
             out.print(line)
     if not any(sum(watch.closed.values()) for watch in replay.judge.watches.values()):
         raise Refusal(f"nothing was judged: {_why(replay)}", DATA)

@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from stream.config.errors import visible
+from stream.judging.decision import is_decision
 from stream.judging.describe import span
+from stream.judging.verdicts import SAID
 
 MANY_HOURS_MS = 3 * 86_400_000
 _STYLE = {"page": "bold red", "ticket": "yellow", "info": "cyan", "resolved": "green"}
@@ -72,13 +74,23 @@ def duration(ms: float) -> str:
 
 
 def event_line(event: dict[str, Any]) -> Text:
-    """Return an alert event as one line: when it was detected, what it is, its summary."""
+    """Return an event as one line: when it was detected, what it is, its summary; or when a verdict was given, and by whom."""
+    if is_decision(event):
+        return _decision_line(event["labels"]["model"], event["decision"])
     status, severity = event["status"], event["severity"]
-    line = Text(f"{_moment(event['detectedAt'])}  ")
+    line = Text(f"{moment(event['detectedAt'])}  ")
     line.append(f"{status:<10}", _STYLE.get(status, ""))
     line.append(f"{severity:<8}", _STYLE[severity] if status != "resolved" else "")
     line.append(visible(event["annotations"]["summary"]))
     return line
+
+
+def _decision_line(model: str, given: dict[str, Any]) -> Text:
+    said = SAID[given["verdict"]].format(until=given["until"] and moment(given["until"]))
+    line = Text(f"{moment(given['at'])}  ")
+    line.append("decision          ", "bold")
+    text = f"{model}: {given['by']} says that {given['check']}/{given['subject']} is {said}: {given['why']}"
+    return line.append(visible(text))
 
 
 def event_page(event: dict[str, Any]) -> Iterator[Text]:
@@ -91,5 +103,10 @@ def event_page(event: dict[str, Any]) -> Iterator[Text]:
     yield Text(f"    Incident: {event['incident']}")
 
 
-def _moment(rfc3339: str) -> str:
+def moment(rfc3339: str) -> str:
+    """Return a moment of an event for people.
+
+    >>> moment("2026-09-21T14:14:23.250Z")
+    '2026-09-21 14:14:23Z'
+    """
     return rfc3339.replace("T", " ").partition(".")[0].removesuffix("Z") + "Z"

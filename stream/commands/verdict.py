@@ -1,114 +1,123 @@
-"""The end of a replay: what would have been sent, and whether every record is accounted for."""
+"""``streamgauge verdict``: a person says what an incident is, by a record in the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import argparse
+import getpass
+import os
+import secrets
+from collections.abc import Iterable
 from typing import Any
 
-from rich.text import Text
+import orjson
 
-from stream.commands.showing import aligned, number, severity_style
-from stream.config.errors import visible
-from stream.counts import CLASSES
-from stream.judging.describe import span
-from stream.judging.findings import SEVERITIES
-from stream.judging.watch import Watch
-from stream.reading.eventtime import milliseconds
-from stream.replay import Replay
+from stream.app import CLOCKS
+from stream.commands.alerts import newest
+from stream.commands.showing import moment, screen
+from stream.commands.writing import run, writer
+from stream.config.settings import Settings
+from stream.exits import NO_INPUT, OK, TRY_AGAIN, USAGE, Refusal
+from stream.judging.alerts import rfc3339
+from stream.judging.verdicts import SAID, note
+from stream.kafka.cluster import require_ours
 
+MAX_WHY = 400
+LEAST = 6
+"""Characters of an incident's name that must be given."""
+SHOWN = 5
 
-@dataclass(eq=False)
-class Told:
-    """One incident as a person would have heard of it. Attributes: first, last: its events. severity: the highest told."""
-
-    first: dict[str, Any]
-    last: dict[str, Any]
-    severity: str
-
-
-def incidents(events: Iterable[dict[str, Any]]) -> list[Told]:
-    """Return the incidents of some alert events, in the order in which they opened."""
-    told: dict[str, Told] = {}
-    for event in events:
-        known = told.get(event["incident"])
-        if known is None:
-            told[event["incident"]] = Told(event, event, event["severity"])
-        else:
-            known.last = event
-            known.severity = max(known.severity, event["severity"], key=SEVERITIES.index)
-    return list(told.values())
-
-
-def verdict(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
-    """Yield the lines that end a replay."""
-    told = incidents(events)
-    counts = {name: sum(item.severity == name for item in told) for name in reversed(SEVERITIES)}
-    amounts = ", ".join(number(count, name) for name, count in counts.items())
-    yield Text(f"What would have been sent: {amounts}; {number(len(events), 'event')}", "bold")
-    for item in told:
-        yield Text()
-        yield from _incident(item)
-    yield Text()
-    yield from map(Text, _account(replay))
+_OPEN = {
+    "incident": "It stays open, as a ticket, until it is over. What is counted while it lasts teaches nothing.",
+    "new-normal": "It is resolved, and the statistics of its fields begin anew: what came before it teaches nothing any more.\n"
+    "A rule that still holds opens it again: mute it, or change the configuration.",
+    "false-alarm": "It is resolved, and the statistics of its fields begin anew.\n"
+    "A rule that still holds opens it again: mute it, or change the configuration.",
+    "mute": "It is resolved, and nothing is said of what it found until {until}. What still holds then is told.",
+}
+_OVER = {
+    "incident": "It is over already. What was counted while it lasted teaches nothing.",
+    "new-normal": "It is over already. The statistics of its fields begin anew: what came before it teaches nothing any more.",
+    "false-alarm": "It is over already. The statistics of its fields begin anew.",
+    "mute": "It is over already. Nothing is said of what it found until {until}. What holds then is told.",
+}
+"""What happens next, while the incident is open and when it is over."""
 
 
-def _incident(item: Told) -> Iterator[Text]:
-    labels = item.first["labels"]
-    line = Text("  ").append(f"{item.severity:<8}", severity_style(item.severity))
-    line.append(visible(f"{labels['model']}  {item.first['check']}/{labels['subject']}"), "bold")
-    yield line
-    yield Text(f"          {_when(item)}")
-    # The model and the onset stand in the lines above.
-    summary = item.first["annotations"]["summary"].removeprefix(f"{labels['model']}: ").rpartition(", since ")[0]
-    yield Text(visible(f"          {summary}"))
+def command(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Write a verdict.
+
+    Raises:
+        Refusal: no such incident, or several; a wrong option; no broker, a missing topic or right.
+    """
+    if not 0 < len(arguments.why) <= MAX_WHY or not arguments.why.isprintable():
+        raise Refusal(f"--why: expected 1 to {MAX_WHY} printable characters, got {len(arguments.why)}", USAGE)
+    if (arguments.verdict == "mute") != (arguments.duration is not None):
+        hint = (
+            "needs --for, such as --for 2d"
+            if arguments.verdict == "mute"
+            else "takes no --for: only mute ends by itself"
+        )
+        raise Refusal(f"{arguments.verdict}: {hint}", USAGE)
+    brokers, at_ms = ",".join(settings.kafka.brokers), CLOCKS.wall_ms
+    until_ms = None if arguments.duration is None else at_ms + arguments.duration
+    event = run(brokers, _say(brokers, settings.app, arguments, at_ms, until_ms))
+    until = "" if until_ms is None else moment(rfc3339(until_ms))
+    next_ = (_OPEN if event["endsAt"] is None else _OVER)[arguments.verdict]
+    out = screen()
+    out.print(f"{_named(event)}: {SAID[arguments.verdict].format(until=until)}")
+    out.print(next_.format(until=until))
+    out.print("A worker that runs does so within seconds, otherwise the next one that is started.")
+    return OK
 
 
-def _when(item: Told) -> str:
-    since, until = item.first["startsAt"], item.last["endsAt"]
-    if until is None:
-        return f"since {_moment(since)}, still open at the end"
-    start, end = milliseconds([since, until], "rfc3339").tolist()
-    return f"since {_moment(since)}, for {span(end - start)}"
+async def _say(
+    brokers: str, app: str, arguments: argparse.Namespace, at_ms: int, until_ms: int | None
+) -> dict[str, Any]:
+    """Find the incident and write the note; return the incident's newest event."""
+    await require_ours(brokers, app)
+    states = [orjson.loads(record.value) async for record in newest(brokers, f"{app}.alerts.state")]
+    event = find(arguments.incident, [event for event in states if event["status"] != "suppressed"])
+    incident = (event["incident"], event["fingerprint"])
+    header = note(secrets.token_hex(8), incident, arguments.verdict, arguments.why, (_user(), at_ms), until_ms)
+    async with writer(brokers, app) as ledger:
+        if not await ledger.write(b"note", header):
+            raise Refusal("the ledger did not take it; try again", TRY_AGAIN)
+    return event
 
 
-def _moment(rfc3339: str) -> str:
-    return rfc3339[:19].replace("T", " ") + " UTC"
+def find(name: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the event of the incident whose id begins with a name: an id begins with the fingerprint.
+
+    Raises:
+        Refusal: none does, or several do.
+    """
+    if len(name) < LEAST:
+        raise Refusal(f"incident {name}: expected its id or fingerprint, or at least {LEAST} characters of it", USAGE)
+    found = [event for event in events if event["incident"].startswith(name)]
+    if len(found) > 1:
+        raise Refusal(f"incident {name}: {len(found)} begin like this, give more of it: {_listed(found)}", USAGE)
+    if found:
+        return found[0]
+    later = [event["incident"] for event in events if name.startswith(event["fingerprint"])]
+    if later:
+        raise Refusal(f"incident {name}: it is long over; the newest of this alert is {later[0]}", NO_INPUT)
+    still = [event for event in events if event["endsAt"] is None]
+    raise Refusal(f"incident {name}: not known; {f'open: {_listed(still)}' if still else 'none is open'}", NO_INPUT)
 
 
-def _account(replay: Replay) -> Iterator[str]:
-    watches = [watch for watch in replay.judge.watches.values() if watch.accounts]
-    yield "Every record, by what became of it"
-    head = ("stream", "records", *CLASSES, "rejected", "difference")
-    yield from aligned([head, *map(_row, watches)], "  ")
-    yield ""
-    yield "What was learned"
-    yield from aligned([_learned(replay, watch) for watch in watches], "  ")
-    silent = sorted(set(replay.judge.watches) - {watch.plan.name for watch in watches})
-    if silent:
-        yield f"not replayed, no file was given: {', '.join(silent)}"
+def _listed(events: Iterable[dict[str, Any]]) -> str:
+    named = list(map(_named, events))
+    return ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
 
 
-def _row(watch: Watch) -> tuple[str, ...]:
-    accounts = watch.accounts.values()
-    classes = [sum(account.classes[name] for account in accounts) for name in CLASSES]
-    rejected: dict[str, int] = {}
-    for account in accounts:
-        for reason, count in account.rejected.items():
-            rejected[reason] = rejected.get(reason, 0) + count
-    reasons = f" ({', '.join(f'{reason} {count}' for reason, count in sorted(rejected.items()))})" if rejected else ""
-    covered = sum(account.next - account.start for account in accounts)
-    difference = sum(account.difference for account in accounts)
-    return (watch.plan.name, *map(str, (covered, *classes, f"{sum(rejected.values())}{reasons}", difference)))
+def _named(event: dict[str, Any]) -> str:
+    labels = event["labels"]
+    return f"{event['incident']} ({event['severity']}, {labels['model']}: {event['check']}/{labels['subject']})"
 
 
-def _learned(replay: Replay, watch: Watch) -> tuple[str, str, str]:
-    closed = sum(watch.closed.values())
-    bins = sum(item is not None for item in watch.section.bins)
-    reference = replay.judge.reference.get(watch.plan.name)
-    what = "a reference: drift was watched" if reference else "no reference: drift was not watched"
-    return (
-        watch.plan.name,
-        f"{number(closed, 'pane')} closed",
-        f"{number(len(watch.section.fields), 'field')}, {bins} with bins, {what}",
-    )
+def _user() -> str:
+    """Return the name of the user; in a container there may be a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

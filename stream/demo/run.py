@@ -27,6 +27,7 @@ from stream.demo.producer import Producer, wall_ms
 from stream.demo.report import GRACE_MS, Alert, Report, judge
 from stream.demo.scorer import learned
 from stream.demo.timeline import FEATURES, HISTORY_DAYS, PANE_MS, PREDICTIONS, STREAMS, TOPICS, Clock, Timeline
+from stream.judging.decision import is_decision
 
 PASSED, FAILED, NOT_RUN = 0, 1, 2
 """Exit codes: all faults detected and no false page; a fault missed or a page false; the demo could not be run."""
@@ -198,8 +199,9 @@ async def _read(brokers: str, topic: str, started_ms: int, alerts: list[Alert], 
     await consumer.start()
     try:
         async for record in consumer:
-            if record.value is not None and record.timestamp >= started_ms:
-                alerts.append(Alert(record.timestamp, orjson.loads(record.value)))
+            event = orjson.loads(record.value) if record.value is not None and record.timestamp >= started_ms else None
+            if event is not None and not is_decision(event):
+                alerts.append(Alert(record.timestamp, event))
                 view.alert(alerts[-1])
     finally:
         await consumer.stop()

@@ -69,8 +69,9 @@ def summary(incident: Incident, since: str) -> str:
 
 def description(incident: Incident, model: ModelPlan | None, since: str, action: str) -> str:
     """Return the page: what happened, since when, how much of it, what it costs, what to do first."""
+    why = short(incident.why, 2 * MAX_TEXT)
     lines = [
-        f"{short(incident.why)} Alert: {incident.check}/{short(incident.subject)} in {incident.stream}, since {since}.",
+        f"{why} Alert: {incident.check}/{short(incident.subject)} in {incident.stream}, since {since}.",
         f"What: {sentence(incident.finding.text)}",
         f"Extent: {pattern(incident)}",
     ]

@@ -90,7 +90,7 @@ def _headers(transition: Transition, app: str) -> list[tuple[str, bytes]]:
         "ce_source": f"/streamgauge/{app}",
         "ce_type": f"io.streamgauge.alert.{transition.status}.v1",
         "ce_subject": f"models/{transition.model}/{transition.check}/{short(transition.subject)}",
-        "ce_time": _rfc3339(transition.at.event_ms),
+        "ce_time": rfc3339(transition.at.event_ms),
         "ce_dataschema": SCHEMA_ID,
         "ce_partitionkey": transition.fingerprint,
         "content-type": "application/json",
@@ -117,10 +117,10 @@ def _value(incident: Incident, plan: Plan, in_force: Mapping[str, str]) -> dict[
             "description": description(incident, model, since, action),
             **({} if model is None or not model.runbook else {"runbook_url": short(model.runbook, MAX_CARD)}),
         },
-        "startsAt": _rfc3339(incident.started_ms),
-        "eventTime": _rfc3339(incident.at.event_ms),
-        "detectedAt": _rfc3339(incident.at.wall_ms),
-        "endsAt": None if incident.resolved_ms is None else _rfc3339(incident.resolved_ms),
+        "startsAt": rfc3339(incident.started_ms),
+        "eventTime": rfc3339(incident.at.event_ms),
+        "detectedAt": rfc3339(incident.at.wall_ms),
+        "endsAt": None if incident.resolved_ms is None else rfc3339(incident.resolved_ms),
         "value": float(finding.value),
         "threshold": float(finding.threshold),
         "n": int(finding.n),
@@ -185,7 +185,7 @@ def _shown(member: Member, details: bool) -> dict[str, Any]:
         "reason": finding.reason,
         "severity": member.severity,
         "holds": member.holds,
-        "since": _rfc3339(finding.onset_ms),
+        "since": rfc3339(finding.onset_ms),
         "value": float(finding.value),
         "threshold": float(finding.threshold),
         "n": int(finding.n),
@@ -219,5 +219,6 @@ def _kcat(topic: str, partition: int, offset: int, count: int) -> str:
     return f"kcat -C -b $BROKERS -t {topic} -p {partition} -o {offset} -c {count} -e"
 
 
-def _rfc3339(ms: int) -> str:
+def rfc3339(ms: int) -> str:
+    """Return a moment as text, in UTC."""
     return local_time(ms, "UTC").isoformat(timespec="milliseconds").replace("+00:00", "Z")

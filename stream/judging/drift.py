@@ -5,6 +5,7 @@ Silent until a reference is adopted; it is valid for a field only with the very 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,9 @@ class Drift:
         if self._score >= 0 and self.section.versions and pane.binned[self._score]:
             pairs = self._pairs(pane)
             self.versions.update(pairs, pairs[:, 0].sum(axis=1), time_ms)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Begin anew for some fields: a person said that nothing is wrong there. These statistics do not react to it."""
 
     def _pairs(self, pane: ClosedPane) -> NDArray[np.int64]:
         """Return int64[V, 2, 36]: score histogram of each named version, and of all other records of the pane."""

@@ -10,15 +10,17 @@ Incident ids rest on event time alone, so a run that was killed gives the same i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from stream.codec import digest
+from stream.judging.advice import sentence
 from stream.judging.findings import CHECKS, Finding
 from stream.judging.incident import Clock, Incident, key_of, rank
+from stream.judging.verdicts import SAID
 from stream.plan import Plan
 
 __all__ = ["Clock", "Incident", "Incidents", "Transition", "fingerprint"]
@@ -42,6 +44,7 @@ class Incidents:
 
     Attributes:
         suppressed: number of findings that opened nothing because `MAX_OPEN` incidents were open.
+        muted: number of findings that were passed over because somebody had muted them.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -51,7 +54,8 @@ class Incidents:
         self._retired: dict[str, int] = {}
         self._overflows = 0
         self._overflowing = False
-        self.suppressed = 0
+        self._mutes: dict[tuple[str, str, str], int] = {}
+        self.suppressed = self.muted = 0
 
     def observe_pane(
         self,
@@ -105,6 +109,7 @@ class Incidents:
         ticket early; nothing is lost by it.
         """
         self._drop_retired(now)
+        self._mutes = {what: until for what, until in self._mutes.items() if until > now.wall_ms}
         transitions = []
         for incident in self._open.values():
             if incident.paged_ms is not None and now.wall_ms - incident.paged_ms >= PAGE_MS:
@@ -120,6 +125,30 @@ class Incidents:
         watched = {stream.name for stream in plan.streams}
         gone = [incident for incident in self._open.values() if incident.stream not in watched]
         return [self._resolve(incident, now.event_ms, "Its stream is not watched any more.", now) for incident in gone]
+
+    def obey(self, given: Mapping[str, Any], now: Clock) -> list[Transition]:
+        """Do what a verdict (`stream.judging.verdicts`) asks for; an incident that is over stays as it is.
+
+        One that is called an incident goes on as a ticket: somebody knows of it, so only what is new or worse than ever pages
+        again. Any other verdict ends it; what still holds opens it again, unless it is muted.
+        """
+        verdict, until = given["verdict"], given["until_ms"]
+        if verdict == "mute":
+            self._mutes |= {(given["stream"], check, subject): until for check, subject in given["findings"]}
+        incident = self._open.get(given["incident"])
+        if incident is None:
+            return []
+        end = "" if until is None else local_time(until, self._plan.timezone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        why = f"{given['by']} says that this is {SAID[verdict].format(until=end)}: {sentence(given['why'])}"
+        if verdict != "incident":
+            return [self._resolve(incident, now.event_ms, why, now)]
+        if incident.severity == "page":
+            incident.severity, incident.paged_ms = "ticket", None
+        return [_move(incident, "updated", why, now)]
+
+    def named(self, name: str) -> Incident | None:
+        """Return the open incident with an id. It goes on changing; callers only read it."""
+        return self._open.get(name)
 
     def open(self) -> list[Incident]:
         """Return the open incidents, oldest first. They go on changing; callers only read them."""
@@ -146,6 +175,8 @@ class Incidents:
             "overflows": self._overflows,
             "overflowing": self._overflowing,
             "suppressed": self.suppressed,
+            "mutes": [[*what, until] for what, until in self._mutes.items()],
+            "muted": self.muted,
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -154,15 +185,17 @@ class Incidents:
         self._closed = {incident.fingerprint: incident for incident in map(Incident.from_dict, tree["closed"])}
         self._retired = dict(tree["retired"])
         self._overflows, self._overflowing = tree["overflows"], tree["overflowing"]
-        self.suppressed = tree["suppressed"]
+        self.suppressed, self.muted = tree["suppressed"], tree.get("muted", 0)
+        mutes = tree.get("mutes", [])
+        self._mutes = {(stream, check, subject): until for stream, check, subject, until in mutes}
 
-    def _take(self, findings: Iterable[Finding], begin: int, live: bool, now: Clock) -> list[Transition]:
+    def _take(self, findings: Sequence[Finding], begin: int, live: bool, now: Clock) -> list[Transition]:
         """Give every finding a home; one transition for each incident that has news."""
         news: dict[str, tuple[Incident, list[Finding]]] = {}
         opened: dict[str, str] = {}
         suppressed: list[Transition] = []
         day = self._day(begin)
-        for finding in sorted(findings, key=_precedence):
+        for finding in sorted(self._audible(findings, now), key=_precedence):
             incident = self._home(finding)
             if incident is None and len(self._open) >= MAX_OPEN:
                 suppressed += self._suppress(finding, begin, live, now)
@@ -177,6 +210,14 @@ class Incidents:
             status = "firing" if name in opened else "updated"
             transitions.append(_move(incident, status, opened.get(name) or _new(found), now))
         return transitions + suppressed
+
+    def _audible(self, findings: Sequence[Finding], now: Clock) -> list[Finding]:
+        """Return the findings that nobody has muted."""
+        audible = [
+            item for item in findings if self._mutes.get((item.stream, item.check, item.subject), 0) <= now.wall_ms
+        ]
+        self.muted += len(findings) - len(audible)
+        return audible
 
     def _home(self, finding: Finding) -> Incident | None:
         """Return the open incident that the finding belongs to: its own, its cause's, or the nearest in time.
@@ -256,13 +297,16 @@ class Incidents:
             if len(self._retired) <= MAX_RETIRED and now.wall_ms - over_ms < RETAIN_MS + NAMED_MS:
                 return
             del self._retired[name]
+            self._closed.pop(name, None)
 
     def _forget(self, stream: str, begin: int) -> None:
-        """Drop closed incidents of a stream that are too old to come back."""
+        """Drop closed incidents of a stream that are too old to come back.
+
+        What was dismissed while a rule on ticks held may come back with the onset, hence the id, that it had.
+        """
         horizon = begin - REOPEN_PANES * self._plan.pane_ms
-        old = [
-            name for name, item in self._closed.items() if item.stream == stream and (item.resolved_ms or 0) < horizon
-        ]
+        own = [item for item in self._closed.values() if item.stream == stream and not item.holds]
+        old = [item.fingerprint for item in own if (item.resolved_ms or 0) < horizon]
         for name in old:
             del self._closed[name]
 

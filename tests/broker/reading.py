@@ -17,6 +17,7 @@ from stream.codec import unpack
 from tests.brokers import admin
 
 CLASSES = ("applied", "late", "tombstones", "filtered", "gaps", "lost")
+DECISION = b"io.streamgauge.decision.v1"
 
 
 def read(address: str, topic: str) -> list[ConsumerRecord]:
@@ -94,10 +95,21 @@ def panes(address: str, app: str) -> tuple[dict[str, bytes], int]:
 
 def events(address: str, app: str) -> tuple[list[dict[str, Any]], int]:
     """Return the alert events in order, each once, and how many were written again, which changes no byte."""
-    found: dict[bytes, bytes] = {}
+    found, repeated = _alerts(address, app)
+    return [value for kind, value in found if kind != DECISION], repeated
+
+
+def decisions(address: str, app: str) -> list[dict[str, Any]]:
+    """Return the verdicts on the topic of alerts in order, each once."""
+    return [value["decision"] for kind, value in _alerts(address, app)[0] if kind == DECISION]
+
+
+def _alerts(address: str, app: str) -> tuple[list[tuple[bytes, dict[str, Any]]], int]:
+    """Return (type, value) of what is on the topic of alerts, each once, and how many were written again."""
+    found: dict[bytes, tuple[bytes, bytes]] = {}
     repeated = 0
     for record in read(address, f"{app}.alerts"):
-        name = dict(record.headers)["ce_id"]
-        assert found.setdefault(name, record.value) == record.value, f"event {name!r} was published with two contents"
+        name, kind = (dict(record.headers)[key] for key in ("ce_id", "ce_type"))
+        assert found.setdefault(name, (kind, record.value))[1] == record.value, f"event {name!r} has two contents"
         repeated += 1
-    return [orjson.loads(value) for value in found.values()], repeated - len(found)
+    return [(kind, orjson.loads(value)) for kind, value in found.values()], repeated - len(found)

@@ -213,6 +213,8 @@ def _events(address: str, verdict: Verdict, observed: Observed) -> list[dict[str
     values: dict[str, bytes] = {}
     repeated = 0
     for record in read_all(address, f"{APP}.alerts"):
+        if record.headers["ce_type"] == b"io.streamgauge.decision.v1":
+            continue  # what a person said; it is no alert
         name = record.headers["ce_id"].decode()
         assert record.value is not None
         repeated += name in values

@@ -20,7 +20,7 @@ from stream.serving import watchdog
 from tests.cli.conftest import Command, Configure
 
 NOBODY = "127.0.0.1:9"
-COMMANDS = ("check", "topics", "run", "replay", "alerts", "reopen")
+COMMANDS = ("check", "topics", "run", "replay", "alerts", "verdict", "reopen")
 
 
 def test_help_lists_every_command_and_every_exit_code(streamgauge: Command) -> None:
@@ -72,7 +72,8 @@ def test_version(streamgauge: Command) -> None:
     [
         (
             ["bogus"],
-            "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, reopen, demo, version",
+            "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, verdict, reopen, demo, "
+            "version",
         ),
         (["chek"], "there is no command 'chek'; did you mean 'check'?"),
         (["check", "--bogus"], "unrecognized arguments: --bogus"),
@@ -112,7 +113,11 @@ def test_a_missing_file_is_one_line(
 ) -> None:
     """66 is EX_NOINPUT."""
     monkeypatch.chdir(tmp_path)
-    needed = {"replay": ["--input", "a=b"], "reopen": ["--topic", "a", "--at", "end", "--why", "test"]}
+    needed = {
+        "replay": ["--input", "a=b"],
+        "reopen": ["--topic", "a", "--at", "end", "--why", "test"],
+        "verdict": ["3f2a91", "incident", "--why", "test"],
+    }
     more = needed.get(name, [])
     assert streamgauge(name, "none.yaml", *more) == streamgauge(name, "-c", "none.yaml", *more)
     ended = streamgauge(name, "none.yaml", *more)

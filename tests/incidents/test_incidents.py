@@ -5,6 +5,7 @@ import math
 from stream.judging.findings import Finding
 from stream.judging.incident import MAX_MEMBERS
 from stream.judging.incidents import MAX_OPEN, NAMED_MS, RETAIN_MS, Clock, Incident, Incidents, local_time
+from stream.judging.verdicts import about
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
 
 MINUTE = 60_000
@@ -186,6 +187,30 @@ def test_another_plan_ends_the_incidents_of_streams_it_does_not_watch() -> None:
     (over,) = incidents.adopt(smaller, at(4))
     assert (over.status, over.stream) == ("resolved", FEATURES)
     assert [item.id for item in incidents.open()] == [kept.id]
+
+
+def test_what_was_dismissed_while_ticks_found_it_comes_back_under_its_id_and_the_next_number() -> None:
+    """Its onset has not changed, so a new incident would have the same id, and the ids of its events another content."""
+    incidents = Incidents(plan())
+    stale = near(4, "freshness", FEATURES, reason="stale")
+    (opened,) = incidents.observe_state(FEATURES, "freshness", FEATURES, stale, at(4))
+    given = {**about(opened), "verdict": "mute", "why": "known", "by": "alice", "until_ms": 60 * MINUTE}
+    assert [item.status for item in incidents.obey(given, at(4))] == ["resolved"]
+    for pane in range(5, 60):
+        observe(incidents, pane)
+    assert incidents.observe_state(FEATURES, "freshness", FEATURES, stale, at(59, 60 * MINUTE - 1)) == []
+    (back,) = incidents.observe_state(FEATURES, "freshness", FEATURES, stale, at(60, 60 * MINUTE))
+    assert (back.id, back.seq, back.openings, incidents.muted) == (opened.id, 2, 2, 1)
+
+
+def test_an_incident_that_is_over_stays_so_whatever_is_said() -> None:
+    incidents = Incidents(plan())
+    (opened,) = observe(incidents, 3, near(3, "missing", "amount", "page"))
+    given = {**about(opened), "why": "known", "by": "alice", "until_ms": None}
+    assert len(incidents.obey({**given, "verdict": "false-alarm"}, at(3))) == 1
+    before = incidents.state()
+    assert [incidents.obey({**given, "verdict": word}, at(4)) for word in ("incident", "new-normal")] == [[], []]
+    assert incidents.state() == before
 
 
 def test_state_is_plain_json_also_without_finite_numbers() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.judging.findings import CHECKS, SEVERITIES
 from stream.judging.incidents import Clock, Incident, Incidents
+from stream.judging.verdicts import SAID, about
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
 
 PANE = 3_600_000
@@ -35,6 +36,7 @@ step = st.one_of(
     st.tuples(st.just("clean"), st.sampled_from([FEATURES, PREDICTIONS]), st.integers(1, 30)),
     st.tuples(st.just("state"), st.sampled_from([FEATURES, PREDICTIONS]), found, st.booleans()),
     st.tuples(st.just("wall"), st.integers(0, 30)),
+    st.tuples(st.just("said"), st.sampled_from(list(SAID)), st.integers(0, 3), st.integers(0, 40)),
 )
 histories = st.lists(step, max_size=40)
 
@@ -55,6 +57,8 @@ class World:
         if one[0] == "wall":
             self.wall += one[1] * 3_600_000
             return self.incidents.observe_tick(self.now(0))
+        if one[0] == "said":
+            return self.say(*one[1:])
         stream = one[1]
         if one[0] == "state":
             check, subject = one[2][:2]
@@ -63,6 +67,16 @@ class World:
         if one[0] == "clean":
             return [item for _ in range(one[2]) for item in self.pane(stream, [], set())]
         return self.pane(stream, one[2], one[3])
+
+    def say(self, verdict: str, which: int, hours: int) -> list[Incident]:
+        """Give a verdict about one of the open incidents."""
+        opened = self.incidents.open()
+        if not opened:
+            return []
+        incident = opened[which % len(opened)]
+        until = self.wall + hours * 3_600_000 if verdict == "mute" else None
+        given = {**about(incident), "verdict": verdict, "why": "a test", "by": "alice", "until_ms": until}
+        return self.incidents.obey(given, self.now(self.panes[incident.stream] * PANE))
 
     def pane(self, stream: str, found: list, unjudged: set) -> list[Incident]:  # type: ignore[type-arg]
         findings = [self.finding(stream, item) for item in found]

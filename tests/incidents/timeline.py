@@ -7,6 +7,7 @@
     pane 7 of f.predictions: ?drift p  # pane 7 of another stream could not judge (drift, p)
     tick 9: volume f.features page     # a rule on ticks, at event time of pane 9; `ok CHECK SUBJECT` ends it
     hours 24                           # the wall clock goes on
+    said 9: mute of missing amount until=12   # a verdict, at the time of pane 9, about the open incident of (missing, amount)
 
 A finding is `CHECK SUBJECT SEVERITY` and, in any order, `because=REASON`, `since=PANE`, `explains=CHECK+CHECK`,
 `statistical`. A step without `then` lines must cause nothing. `with` names what else the incident holds.
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from stream.judging.findings import Finding
 from stream.judging.incidents import Clock, Incident, Incidents
+from stream.judging.verdicts import about
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 
 FEATURES, PREDICTIONS = "f.features", "f.predictions"
@@ -88,8 +90,10 @@ def parse(path: Path) -> tuple[Plan, list[Step]]:
             steps.append(Step(f"{path.name}:{number}: {line}", [_wait(hours, len(steps))]))
         elif word in ("pane", "tick"):
             steps.append(Step(f"{path.name}:{number}: {line}", _calls(word, rest, pane_ms, hours, len(steps))))
+        elif word == "said":
+            steps.append(Step(f"{path.name}:{number}: {line}", [_said(rest, pane_ms, hours, len(steps))]))
         else:
-            raise ValueError(f"{path.name}:{number}: {line!r}, expected plan, pane, tick, hours or then")
+            raise ValueError(f"{path.name}:{number}: {line!r}, expected plan, pane, tick, said, hours or then")
     return plan(**changes), steps
 
 
@@ -102,6 +106,20 @@ def show(incident: Incident) -> str:
 
 def _wait(hours: int, offset: int) -> Call:
     return lambda incidents: incidents.observe_tick(Clock(0, hours * 3_600_000, offset))
+
+
+def _said(rest: str, pane_ms: int, hours: int, offset: int) -> Call:
+    pane, _, body = rest.partition(":")
+    verdict, _, check, subject, *until = body.split()
+    now = Clock((int(pane) + 1) * pane_ms, hours * 3_600_000 + (int(pane) + 1) * pane_ms, offset)
+    until_ms = hours * 3_600_000 + (int(until[0].removeprefix("until=")) + 1) * pane_ms if until else None
+
+    def say(incidents: Incidents) -> list[Incident]:
+        (incident,) = [item for item in incidents.open() if (item.check, item.subject) == (check, subject)]
+        given = {**about(incident), "verdict": verdict, "why": "a test", "by": "alice", "until_ms": until_ms}
+        return incidents.obey(given, now)
+
+    return say
 
 
 def _calls(word: str, rest: str, pane_ms: int, hours: int, offset: int) -> list[Call]:

@@ -1,0 +1,114 @@
+"""The end of a replay: what would have been sent, and whether every record is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from stream.commands.showing import aligned, number, severity_style
+from stream.config.errors import visible
+from stream.counts import CLASSES
+from stream.judging.describe import span
+from stream.judging.findings import SEVERITIES
+from stream.judging.watch import Watch
+from stream.reading.eventtime import milliseconds
+from stream.replay import Replay
+
+
+@dataclass(eq=False)
+class Told:
+    """One incident as a person would have heard of it. Attributes: first, last: its events. severity: the highest told."""
+
+    first: dict[str, Any]
+    last: dict[str, Any]
+    severity: str
+
+
+def incidents(events: Iterable[dict[str, Any]]) -> list[Told]:
+    """Return the incidents of some alert events, in the order in which they opened."""
+    told: dict[str, Told] = {}
+    for event in events:
+        known = told.get(event["incident"])
+        if known is None:
+            told[event["incident"]] = Told(event, event, event["severity"])
+        else:
+            known.last = event
+            known.severity = max(known.severity, event["severity"], key=SEVERITIES.index)
+    return list(told.values())
+
+
+def summing_up(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
+    """Yield the lines that end a replay."""
+    told = incidents(events)
+    counts = {name: sum(item.severity == name for item in told) for name in reversed(SEVERITIES)}
+    amounts = ", ".join(number(count, name) for name, count in counts.items())
+    yield Text(f"What would have been sent: {amounts}; {number(len(events), 'event')}", "bold")
+    for item in told:
+        yield Text()
+        yield from _incident(item)
+    yield Text()
+    yield from map(Text, _account(replay))
+
+
+def _incident(item: Told) -> Iterator[Text]:
+    labels = item.first["labels"]
+    line = Text("  ").append(f"{item.severity:<8}", severity_style(item.severity))
+    line.append(visible(f"{labels['model']}  {item.first['check']}/{labels['subject']}"), "bold")
+    yield line
+    yield Text(f"          {_when(item)}")
+    # The model and the onset stand in the lines above.
+    summary = item.first["annotations"]["summary"].removeprefix(f"{labels['model']}: ").rpartition(", since ")[0]
+    yield Text(visible(f"          {summary}"))
+
+
+def _when(item: Told) -> str:
+    since, until = item.first["startsAt"], item.last["endsAt"]
+    if until is None:
+        return f"since {_moment(since)}, still open at the end"
+    start, end = milliseconds([since, until], "rfc3339").tolist()
+    return f"since {_moment(since)}, for {span(end - start)}"
+
+
+def _moment(rfc3339: str) -> str:
+    return rfc3339[:19].replace("T", " ") + " UTC"
+
+
+def _account(replay: Replay) -> Iterator[str]:
+    watches = [watch for watch in replay.judge.watches.values() if watch.accounts]
+    yield "Every record, by what became of it"
+    head = ("stream", "records", *CLASSES, "rejected", "difference")
+    yield from aligned([head, *map(_row, watches)], "  ")
+    yield ""
+    yield "What was learned"
+    yield from aligned([_learned(replay, watch) for watch in watches], "  ")
+    silent = sorted(set(replay.judge.watches) - {watch.plan.name for watch in watches})
+    if silent:
+        yield f"not replayed, no file was given: {', '.join(silent)}"
+
+
+def _row(watch: Watch) -> tuple[str, ...]:
+    accounts = watch.accounts.values()
+    classes = [sum(account.classes[name] for account in accounts) for name in CLASSES]
+    rejected: dict[str, int] = {}
+    for account in accounts:
+        for reason, count in account.rejected.items():
+            rejected[reason] = rejected.get(reason, 0) + count
+    reasons = f" ({', '.join(f'{reason} {count}' for reason, count in sorted(rejected.items()))})" if rejected else ""
+    covered = sum(account.next - account.start for account in accounts)
+    difference = sum(account.difference for account in accounts)
+    return (watch.plan.name, *map(str, (covered, *classes, f"{sum(rejected.values())}{reasons}", difference)))
+
+
+def _learned(replay: Replay, watch: Watch) -> tuple[str, str, str]:
+    closed = sum(watch.closed.values())
+    bins = sum(item is not None for item in watch.section.bins)
+    reference = replay.judge.reference.get(watch.plan.name)
+    what = "a reference: drift was watched" if reference else "no reference: drift was not watched"
+    return (
+        watch.plan.name,
+        f"{number(closed, 'pane')} closed",
+        f"{number(len(watch.section.fields), 'field')}, {bins} with bins, {what}",
+    )
