@@ -129,6 +129,7 @@ def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS) -> Plan:
         tuple(StreamPlan(f"{name}.features", name, "features", f"bench.{i % topics}") for i, name in enumerate(models)),
         tuple(ModelPlan(name, "bench", "none", "nothing") for name in models),
         pane_ms=pane_ms,
+        warm_up_ms=200 * pane_ms,
     )
 
 

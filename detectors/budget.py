@@ -110,28 +110,36 @@ def weeks_of(series: Series) -> list[list[Ints]]:
     return [days[i : i + DAYS] for i in range(0, len(days), DAYS)]
 
 
-def run(baselines: Sequence[Baseline], series: Series, orders: Sequence[Sequence[Ints]]) -> Floats:
+def run(
+    baselines: Sequence[Baseline], series: Series, orders: Sequence[Sequence[Ints]], limit: Floats | float = np.inf
+) -> Floats:
     """Run several fits over as many orders of days, side by side.
 
     Args:
         baselines: M fits. orders: for each the days to run over, as panes of ``series``; all of the same number D.
+        limit: float64[K], those of a monitor that is watching; learning has none.
 
     Returns:
         float64[M, D, K], the largest statistic of each day.
     """
     k = series.x.shape[1]
-    watch = ShiryaevRoberts(np.full(len(baselines) * k, np.inf))
+    watch = ShiryaevRoberts(np.tile(np.broadcast_to(limit, k), len(baselines)))
     maxima = np.empty((len(baselines), len(orders[0]), k))
     t = 0
     for day in range(len(orders[0])):
         z, n = _whitened(baselines, series, [order[day] for order in orders])
-        best = np.full(len(baselines) * k, -np.inf)
-        for pane in range(z.shape[0]):
-            t += series.pane_ms
-            watch.update(z[pane], n[pane], t)
-            np.maximum(best, watch.statistic, out=best)
-        maxima[:, day] = best.reshape(len(baselines), k)
+        maxima[:, day] = day_maxima(watch, z, n, t, series.pane_ms).reshape(len(baselines), k)
+        t += len(z) * series.pane_ms
     return maxima
+
+
+def day_maxima(watch: ShiryaevRoberts, z: Floats, n: Ints, start_ms: int, pane_ms: int) -> Floats:
+    """Take the panes of a day, z float64[P, K] and n [P, K], and return float64[K], the largest statistic."""
+    best = np.full(watch.k, -np.inf)
+    for pane in range(len(z)):
+        watch.update(z[pane], n[pane], start_ms + (pane + 1) * pane_ms)
+        np.maximum(best, watch.statistic, out=best)
+    return best
 
 
 def _whitened(baselines: Sequence[Baseline], series: Series, days: Sequence[Ints]) -> tuple[Floats, Ints]:

@@ -23,8 +23,9 @@ import numpy as np
 
 from detectors.base import Floats, require
 from detectors.baseline import Baseline
-from detectors.budget import Series, days_of, fitted
+from detectors.budget import Series, day_maxima, days_of, fitted
 from detectors.risk_control import DAYS, cap, openings
+from detectors.shiryaev_roberts import ShiryaevRoberts
 
 FACTOR = 2.5
 """u0 over log(KT): what real streams needed who had only a few days."""
@@ -60,11 +61,34 @@ def nightly(series: Series) -> Baseline:
     return replace(base, longrun=wide)
 
 
+def prequential(series: Series) -> Floats:
+    """Return float64[D - 1, K], the largest statistic of each day but the first, judged by the days that taught before it.
+
+    A stream is 0 on days that come before it has taught anything.
+    """
+    days = days_of(series)
+    k = series.x.shape[1]
+    watch = ShiryaevRoberts(np.full(k, np.inf))
+    maxima = np.zeros((len(days) - 1, k))
+    for age, day in enumerate(days[1:], 1):
+        known = np.isfinite(series.x[np.concatenate(days[: taught(age)][-MOST_DAYS:])]).any(axis=0)
+        if not known.any():
+            continue
+        past = series.take(np.concatenate(days[:age]))
+        base = nightly(Series(past.x[:, known], past.n[:, known], past.pane_ms, past.days, past.groups, past.slots))
+        z = np.full((len(day), k), np.nan)
+        z[:, known] = base.whiten(
+            series.x[day][:, known], series.n[day][:, known], series.groups[day], series.slots[day]
+        )
+        maxima[age - 1] = day_maxima(watch, z, series.n[day], int(day[0]) * series.pane_ms, series.pane_ms)
+    return maxima
+
+
 def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
     """Return u for the next day, in units of the statistic itself.
 
     Args:
-        maxima: float64[n, K], day maxima of the statistic, each scored before the day taught; n may be 0.
+        maxima: float64[n, K], day maxima of the statistic, each scored before the day taught (`prequential`); n may be 0.
         budget: false alarms per week, > 0.
 
     >>> quiet = np.zeros((20, 10))

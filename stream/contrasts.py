@@ -22,8 +22,8 @@ class Contrasts:
     """The contrasts of F fields: K series of numbers.
 
     Attributes:
-        rows: int64[K], the field of each. names: what each is called within its field: ``location``, or the name or
-            number of a bin.
+        rows: int64[K], the field of each. names: what each is called within its field: ``location``, or the number of a bin,
+            since two bins may have one name for people.
         family: int64[K], index into `FAMILIES`.
     """
 
@@ -86,6 +86,6 @@ def _groups(bins: Bins, shares: NDArray[np.float64]) -> list[tuple[str, str, lis
         distinct = min(TOP, len(bins.known))
         largest = np.argsort(-shares[:distinct], kind="stable")[:SHARES].tolist()
         rest = [b for b in range(UNSEEN) if b not in largest]
-        groups = [("share", (bins.names[b] if bins.names else "") or str(b), [b]) for b in largest]
+        groups = [("share", str(b), [b]) for b in largest]
         groups += [("other", "other", rest), ("unseen", "unseen", list(range(UNSEEN, BINS)))]
     return groups + [("share", "", [])] * (SHARES + 2 - len(groups))

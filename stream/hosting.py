@@ -71,7 +71,7 @@ class JudgeHost:
         self._store = store
         self._ledger = ledger
         self._tail = Tail(brokers, f"{app}.ledger")
-        self._proposing = Proposing(app, producer, store, ledger, clocks)
+        self._proposing = Proposing(app, brokers, producer, store, ledger, clocks)
 
     async def run(self) -> None:
         """Take the lease and hold it until `stop`, or until cancelled."""

@@ -12,19 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from stream.coarse import CoarsePane
 from stream.codec import digest, pack
 from stream.counts import StreamCounts
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
 from stream.judging.decision import decision
 from stream.judging.findings import Finding
 from stream.judging.happenings import blind, dead_letters, lost, poisoned, reopened
-from stream.judging.incidents import Clock, Incidents, Transition
+from stream.judging.incidents import Clock, Incidents, Transition, local_time
 from stream.judging.news import Moment
+from stream.judging.night import night_lesson
 from stream.judging.verdicts import RESET, Verdicts
 from stream.judging.watch import Watch
 from stream.layout import Layout, Section
-from stream.learn import merge_reference
-from stream.ledger import Fold
+from stream.ledger import Fold, Key, Position
 from stream.panes import ClosedPane, watermark
 from stream.plan import Plan
 from stream.publishing import Message
@@ -136,20 +137,24 @@ class Judge:
         for pane in panes:
             header = {"kind": "pane", "stream": pane.stream, "index": pane.index}
             outputs.append(self._message("panes", f"{pane.stream}/{pane.index}".encode(), pack(header, pane.to_dict())))
-            watch.closing(pane)
+            coarse = watch.closing(pane)
+            outputs += [self._message("panes", item.key, item.frame(self._plan.coarse_ms)) for item in coarse]
             if not pane.partial:
-                self._judge(watch, pane, outputs)
+                self._judge(watch, pane, coarse, outputs)
 
     def _sections(self, watch: Watch) -> dict[str, Section]:
         name = watch.plan.name
         known = [layout.sections[name] for layout in self.layouts.values() if name in layout.sections]
         return {section.id: section for section in known}
 
-    def _judge(self, watch: Watch, pane: ClosedPane, outputs: Outputs) -> None:
-        verdict = watch.bank.judge(pane)
+    def _judge(self, watch: Watch, pane: ClosedPane, coarse: list[CoarsePane], outputs: Outputs) -> None:
+        verdict = watch.bank.judge(pane, coarse)
         findings = [*verdict.findings, *watch.news.of_pane(pane, watch.learning.established)]
         if pane.history:
+            day = local_time(pane.index * self._plan.pane_ms, self._plan.timezone).toordinal()
+            watch.disarmed.would_have_fired(findings, day)
             return
+        findings = watch.disarmed.heard(findings)
         self._emit(
             self._board.observe_pane(watch.plan.name, pane.index, findings, verdict.unjudged, self._now(watch)), outputs
         )
@@ -191,12 +196,7 @@ class Judge:
         for what, name in sorted(self.fold.in_force.items()):
             if name != known[what]:
                 self._adopt(what, name, blobs(name), outputs)
-        unjudged = {
-            name: watch.overlook(
-                {(watch.plan.topic, number): item for number, item in self.fold.of_topic(watch.plan.topic)}
-            )
-            for name, watch in self.watches.items()
-        }
+        unjudged = {name: watch.overlook(self._positions(watch.plan.topic)) for name, watch in self.watches.items()}
         if self.layout is None:
             return
         plan, at = self.layout.plan, self.fold.offset - 1
@@ -223,9 +223,7 @@ class Judge:
 
     def _adopt(self, what: str, name: str, tree: dict[str, Any], outputs: Outputs) -> None:
         if what == "reference":
-            self.reference = tree
-            for stream, watch in self.watches.items():
-                watch.set_reference(tree.get(stream))
+            self._refer(tree)
             return
         before, self.layout = self.layout, Layout.from_dict(tree)
         self.layouts.pop(name, None)
@@ -240,7 +238,7 @@ class Judge:
             if same_panes and known is not None and known.plan == item:
                 known.adopt(section)
             else:
-                fresh = self.watches[item.name] = Watch(item, section, plan.pane_ms)
+                fresh = self.watches[item.name] = Watch(item, section, plan)
                 fresh.set_reference(self.reference.get(item.name))
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
@@ -254,6 +252,18 @@ class Judge:
             self._emit(self.incidents.adopt(plan, self._clock()), outputs)
         if before is not None:
             self._changed(before, plan)
+
+    def _refer(self, tree: dict[str, Any]) -> None:
+        """Go by another reference: limits, the promise they keep, and the rules that its history disarms."""
+        self.reference = tree
+        told = tree.get("budget", {})
+        if told.get("status", "learning") != "learning":
+            self._board.promise.armed(told["day"])
+        for stream, watch in self.watches.items():
+            watch.set_reference(tree.get(stream))
+            for (check, subject, reason), days in watch.disarmed.learn(told).items() if told else ():
+                extra = f": {reason} was found on {days} days of the history"
+                self._happened(watch, Moment(check, "disarmed", days, extra, subject=subject, severity="ticket"))
 
     def _changed(self, before: Layout, plan: Plan) -> None:
         """Another configuration came into force: say so, once for each model."""
@@ -275,18 +285,19 @@ class Judge:
         return None
 
     def lesson(self) -> dict[str, Any]:
-        """Return what a reference can be learned from now: {stream: {fields, bins, panes}}; empty when it is too early."""
-        lesson = {}
-        for name, watch in self.watches.items():
-            tree = watch.learning.lesson_tree()
-            if tree is not None:
-                lesson[name] = tree
-        return lesson
+        """Return what a first reference can be learned from now: {stream: {fields, bins, panes}}; empty when it is too early."""
+        lessons = {name: watch.learning.lesson_tree() for name, watch in self.watches.items()}
+        return {name: tree for name, tree in lessons.items() if tree is not None}
 
     def reference_proposal(self, learned: dict[str, Any]) -> Proposal:
-        """Return the proposal that adds what was learned to the reference in force; fields that have one keep it."""
-        merged = {name: merge_reference(self.reference.get(name), tree) for name, tree in learned.items()}
-        return Proposal("reference", {**self.reference, **merged}, self.fold.in_force.get("reference"))
+        """Return the proposal that adds what was learned to the reference in force."""
+        return Proposal("reference", {**self.reference, **learned}, self.fold.in_force.get("reference"))
+
+    def recalibration(self) -> dict[str, Any] | None:
+        """Return what `stream.recalibrate` needs beside the kept panes, once for each local day; None when it is not due."""
+        if self.layout is None:
+            return None
+        return night_lesson(self.layout.plan, self.watches, self.reference, self.said.given)
 
     def _state(self, watch: Watch, check: str, subject: str, finding: Finding | None, outputs: Outputs) -> None:
         self._emit(self._board.observe_state(watch.plan.name, check, subject, finding, self._now(watch)), outputs)
@@ -321,6 +332,11 @@ class Judge:
         return Message(self.fold.offset - 1, topic, key, value, headers)
 
     @property
+    def _plan(self) -> Plan:
+        assert self.layout is not None, "a stream is watched only under a layout"
+        return self.layout.plan
+
+    @property
     def _board(self) -> Incidents:
         assert self.incidents is not None, "a stream is watched only under a layout"
         return self.incidents
@@ -335,6 +351,9 @@ class Judge:
     def _clock(self) -> Clock:
         newest = max((watch.panes.watermark or 0 for watch in self.watches.values()), default=0)
         return Clock(newest, self.fold.wall_ms, self.fold.offset - 1)
+
+    def _positions(self, topic: str) -> dict[Key, Position]:
+        return {(topic, number): position for number, position in self.fold.of_topic(topic)}
 
     def _of_topic(self, topic: str) -> list[Watch]:
         return [watch for watch in self.watches.values() if watch.plan.topic == topic]
@@ -370,7 +389,7 @@ class Judge:
         judge.incidents = Incidents(layout.plan)
         judge.incidents.restore(tree["incidents"])
         for stream in layout.plan.streams:
-            watch = Watch(stream, layout.sections[stream.name], layout.plan.pane_ms)
+            watch = Watch(stream, layout.sections[stream.name], layout.plan)
             watch.set_reference(judge.reference.get(stream.name))
             watch.restore(tree["watches"][stream.name])
             judge.watches[stream.name] = watch

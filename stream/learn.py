@@ -1,22 +1,20 @@
 """Learning, as pure functions: bin edges and categories from a sketch, the reference from panes.
 
 Neither needs a value of a single record: the sketch holds rounded numbers and keyed hashes with their counts, the panes
-hold counts. Learning the reference runs in a subprocess (``python -m stream.learn``), so a slow fit never delays a judge.
+hold counts. Learning the reference runs in a subprocess (`stream.learning_process`), so a slow fit never delays a judge.
 
-What "enough" means (architecture): edges after 10,000 records, or after a day with at least 500; the reference after 200
-closed panes and 10,000 values of a field.
+What "enough" means: edges after 10,000 records, or after a day with at least 500; the first reference after 200 coarse panes with
+10,000 values of a field that span the time stated as ``warm_up``, a day. From then on `stream.recalibrate` learns every night.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.histogram import distance, distance_sd, location, smoothed
-from stream.codec import pack, unpack
+from detectors.histogram import distance, smoothed
 from stream.layout import BINS, BUCKETS, TOP, Bins, Section
 from stream.plan import Field
 from stream.reading.sketch import Sketch
@@ -138,36 +136,31 @@ def _name(number: float, exact: bool) -> str:
 
 
 def learn_reference(fields: tuple[str, ...], panes: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the normal range of each field from closed panes.
+    """Return what each field looks like, from coarse panes.
 
     Args:
         fields: names, F of them.
         panes: int64[P, F, 36] bin counts; rows with fewer than 30 values are left out.
 
     Returns:
-        ``fields``; ``values`` int64[F]; ``shares`` float64[F, 36] (smoothed; NaN where a field has not enough);
-        ``distance_mean``, ``distance_sd`` float64[F]: between panes, sampling noise taken out; ``location_mean``,
-        ``location_sd`` float64[F] likewise.
+        ``fields``; ``values`` int64[F]; ``shares`` float64[F, 36] (smoothed; NaN where a field has not enough); ``farthest``
+        float64[F], the largest distance of a pane from them.
     """
     totals = panes.sum(axis=0)
-    n = panes.sum(axis=2)
-    used = n >= MIN_N
+    used = panes.sum(axis=2) >= MIN_N
     ready = (used.sum(axis=0) >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
-    shares = np.maximum(smoothed(totals), MIN_SHARE)
-    spread = {
-        name: np.full(len(fields), np.nan) for name in ("distance_mean", "distance_sd", "location_mean", "location_sd")
-    }
+    shares = basis(totals)
+    farthest = np.full(len(fields), np.nan)
     for row in np.flatnonzero(ready):
         counts = panes[used[:, row], row]
-        own = np.broadcast_to(shares[row], counts.shape)
-        far, noise = distance(counts, own), distance_sd(counts.sum(axis=1), BINS)
-        where = location(counts, own)
-        spread["distance_mean"][row] = far.mean()
-        spread["distance_sd"][row] = np.sqrt(max(far.var() - (noise**2).mean(), 0.0))
-        spread["location_mean"][row] = where.mean()
-        spread["location_sd"][row] = np.sqrt(max(where.var() - (1 / counts.sum(axis=1)).mean(), 0.0))
+        farthest[row] = distance(counts, np.broadcast_to(shares[row], counts.shape)).max()
     shares[~ready] = np.nan
-    return {"fields": list(fields), "values": totals.sum(axis=1), "shares": shares, **spread}
+    return {"fields": list(fields), "values": totals.sum(axis=1), "shares": shares, "farthest": farthest}
+
+
+def basis(totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return reference shares float64[F, 36] of bin counts, all of them > 0."""
+    return np.maximum(smoothed(totals), MIN_SHARE)
 
 
 def learn_references(lesson: dict[str, Any]) -> dict[str, Any]:
@@ -178,36 +171,9 @@ def learn_references(lesson: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def merge_reference(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
-    """Return a stream's reference in which fields keep what was known of them with the same bins; the others are new.
-
-    What is known must not be learned anew just because another field appeared: a slow drift would teach itself.
-    """
-    if old is None:
-        return new
-    at = {pair: row for row, pair in enumerate(zip(old["fields"], old["bins"], strict=True)) if pair[1] is not None}
-    merged = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in new.items()}
-    for row, pair in enumerate(zip(new["fields"], new["bins"], strict=True)):
-        known = at.get(pair)
-        if known is not None and np.isfinite(old["shares"][known]).all():
-            for name in ("values", "shares", "distance_mean", "distance_sd", "location_mean", "location_sd"):
-                merged[name][row] = old[name][known]
-    return merged
-
-
 def _floats() -> NDArray[np.float64]:
     return np.empty(0)
 
 
 def _ints() -> NDArray[np.int64]:
     return np.empty(0, np.int64)
-
-
-def main() -> None:
-    """Read a frame of {stream: {fields, panes}} from standard input, write one of {stream: reference}."""
-    _, lesson = unpack(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(pack({"kind": "reference"}, learn_references(lesson)))
-
-
-if __name__ == "__main__":
-    main()

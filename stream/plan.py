@@ -111,7 +111,12 @@ class ModelPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole configuration. Equal plans have equal `config_hash`."""
+    """The whole configuration. Equal plans have equal `config_hash`.
+
+    Attributes:
+        false_alarms: stated budget of the whole file: openings of statistical incidents a week that mean nothing.
+        holidays: ISO dates that count as Sundays. warm_up_ms: event time that a reference must span.
+    """
 
     app: str
     streams: tuple[StreamPlan, ...]
@@ -120,10 +125,22 @@ class Plan:
     max_future_ms: int = 3_600_000
     timezone: str = "UTC"
     hash_key_id: str = ""
+    false_alarms: float = 1.0
+    holidays: tuple[str, ...] = ()
+    warm_up_ms: int = 86_400_000
 
     @property
     def config_hash(self) -> str:
         return digest(self.to_dict())
+
+    @property
+    def coarse_panes(self) -> int:
+        """Return how many panes make a coarse one, over which statistics run (`stream.coarse`)."""
+        return panes_of(self.pane_ms, self.warm_up_ms)
+
+    @property
+    def coarse_ms(self) -> int:
+        return self.coarse_panes * self.pane_ms
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -139,19 +156,29 @@ class Plan:
         return next(model for model in self.models if model.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as a tree. A stream without detectors is written as before there were any: a layout keeps its id."""
-        tree = dataclasses.asdict(self)
-        for stream in tree["streams"]:
-            if not stream["detectors"]:
-                del stream["detectors"]
-        return tree
+        return dataclasses.asdict(self)
 
     @staticmethod
     def from_dict(tree: dict[str, Any]) -> Plan:
         """Rebuild a plan from `to_dict`, also after a journey through JSON."""
         streams = tuple(_stream(stream) for stream in tree["streams"])
         models = tuple(ModelPlan(**model) for model in tree["models"])
-        return Plan(**{**tree, "streams": streams, "models": models})
+        holidays = tuple(tree.get("holidays", ()))
+        return Plan(**{**tree, "streams": streams, "models": models, "holidays": holidays})
+
+
+MOST_COARSE_MS = 300_000
+COARSE_PARTS = 288
+"""Coarse panes of `warm_up_ms`: whoever shortens that has shorter ones."""
+
+
+def panes_of(pane_ms: int, warm_up_ms: int) -> int:
+    """Return how many panes make a coarse one.
+
+    >>> panes_of(60_000, 86_400_000), panes_of(3_600_000, 86_400_000), panes_of(1_000, 200_000)
+    (5, 1, 1)
+    """
+    return max(1, min(MOST_COARSE_MS, warm_up_ms // COARSE_PARTS) // pane_ms)
 
 
 def _stream(tree: dict[str, Any]) -> StreamPlan:

@@ -23,8 +23,11 @@ PROPOSAL_S = 10.0
 class Proposing:
     """What one host of the judge proposes."""
 
-    def __init__(self, app: str, producer: Producer, store: Store, ledger: LedgerTail, clocks: Clocks) -> None:
+    def __init__(
+        self, app: str, brokers: str, producer: Producer, store: Store, ledger: LedgerTail, clocks: Clocks
+    ) -> None:
         self._topic = f"{app}.ledger"
+        self._kept = {"kind": "night", "brokers": brokers, "app": app}
         self._clocks = clocks
         self._producer = producer
         self._store = store
@@ -47,8 +50,11 @@ class Proposing:
             await self._adopt(proposal)
         if self._lesson is None or self._lesson.done():
             lesson = await asyncio.to_thread(judge.lesson)
+            night = None if lesson else await asyncio.to_thread(judge.recalibration)
             if lesson:
-                self._lesson = asyncio.create_task(self._learn(judge, lesson), name="learn")
+                self._lesson = asyncio.create_task(self._learn(judge, {"kind": "lesson"}, lesson), name="learn")
+            elif night:
+                self._lesson = asyncio.create_task(self._learn(judge, self._kept, night), name="recalibrate")
 
     async def _adopt(self, proposal: Proposal) -> None:
         now = self._clocks.monotonic()
@@ -60,13 +66,13 @@ class Proposing:
         await self._producer.send(self._topic, b"note", pack(header))
         log.info("proposed %s %s", proposal.what, name)
 
-    async def _learn(self, judge: Judge, lesson: dict[str, Any]) -> None:
-        """Learn a reference in a subprocess, so that a slow fit never delays the judge."""
-        frame = await asyncio.to_thread(pack, {"kind": "lesson"}, lesson)
+    async def _learn(self, judge: Judge, header: dict[str, Any], lesson: dict[str, Any]) -> None:
+        """Learn a reference in a subprocess of low priority, so that a slow fit never delays the judge."""
+        frame = await asyncio.to_thread(pack, header, lesson)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "stream.learn",
+            "stream.learning_process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from stream.batch import RecordBatch
 from stream.codec import unpack
+from stream.gathering import DAY_MS, Kept
 from stream.jsonl import Line, read_lines
 from stream.judge import Judge, Proposal
 from stream.layout import layout_zero
@@ -25,6 +26,7 @@ from stream.parquet import is_parquet, read_rows
 from stream.plan import Plan
 from stream.publishing import Message
 from stream.reading.frontier import JUMP_MS
+from stream.recalibrate import REACH_DAYS, Night
 from stream.tap import Fed, Tap
 
 CHUNK = 1000
@@ -53,6 +55,7 @@ class Replay:
         self.size = 0
         self._emit = emit
         self._blobs: dict[str, Any] = {}
+        self._kept: list[Kept] = []
         self._offset = 0
         self._clock: int | None = None
         self._ticked = 0
@@ -121,10 +124,23 @@ class Replay:
         lesson = self.judge.lesson()
         if lesson:
             self._adopt(self.judge.reference_proposal(learn_references(lesson)))
+        self._recalibrate()
         layout = self.judge.layout
         for source in self._sources:
             if layout is not None:
                 source.tap.adopt(layout)
+
+    def _recalibrate(self) -> None:
+        """Learn as a worker does at night, from the coarse panes of the last weeks."""
+        lesson = self.judge.recalibration()
+        if lesson is None:
+            return
+        night = Night(lesson)
+        for pane in self._kept:
+            night.add(pane)
+        self._adopt(self.judge.reference_proposal(night.reference()))
+        oldest = (self._clock or 0) // self.plan.coarse_ms - (REACH_DAYS + 1) * DAY_MS // self.plan.coarse_ms
+        self._kept = [pane for pane in self._kept if pane.index >= oldest]
 
     def _flush(self) -> None:
         for source in self._sources:
@@ -162,11 +178,15 @@ class Replay:
         source.tap.settle(self.judge.fold.positions[source.topic, 0])
 
     def _adopt(self, proposal: Proposal) -> None:
+        if proposal.what == "reference" and proposal.parent is not None:
+            self._blobs.pop(proposal.parent, None)  # a year of nights would fill the memory
         self._blobs[proposal.new] = proposal.tree
         self._fold(adopt_header(proposal.what, proposal.new, proposal.parent), None)
 
     def _fold(self, header: dict[str, Any], body: Any) -> None:
         for message in self.judge.apply(self._offset, header, body, self._blobs.__getitem__):
+            if message.topic == "panes" and message.value is not None and b"/coarse/" in message.key:
+                self._kept.append(Kept.of(*unpack(message.value)))
             self._emit(message)
         self._offset += 1
 

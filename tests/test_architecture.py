@@ -15,10 +15,16 @@ NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 DETECTORS_MAY = {"numpy", "scipy", "river"}
 NEVER_IN_DETECTORS = {"asyncio", "time", "logging", "os", "random", "threading", "socket", "subprocess", "secrets"}
 TOP = (
+    "baseline_diff",
+    "baseline_fit",
+    "baselines",
     "batch",
+    "coarse",
     "codec",
+    "contrasts",
     "counts",
     "cursor",
+    "gathering",
     "publishing",
     "judge",
     "layout",
@@ -27,6 +33,7 @@ TOP = (
     "panes",
     "parts",
     "plan",
+    "recalibrate",
     "tap",
     "trouble",
 )

@@ -69,14 +69,14 @@ def permutation(case: Case, seed: int) -> dict[str, Any]:
     """Run one permutation: openings at three budgets, and steps at b = 1."""
     world, unit = made(case)
     part = split(world, seed)
-    maxima = monitored_maxima(world, part)
     thresholds = {budget: calibrate(part.learned.scored, budget) for budget in BUDGETS}
+    maxima = {budget: monitored_maxima(world, part, threshold) for budget, threshold in thresholds.items()}
     steps = drawn(world, seed, INJECTIONS, (CHANCE, *SIZES))
-    found = inject(world, part, steps, unit, 1.0, maxima)
+    found = inject(world, part, steps, unit, 1.0, maxima[1.0])
     return {
         "K": len(world.names),
         "weeks": len(weeks_of(world.series)),
-        "openings": {str(budget): openings(maxima, threshold) for budget, threshold in thresholds.items()},
+        "openings": {str(budget): openings(maxima[budget], threshold) for budget, threshold in thresholds.items()},
         "steps": {
             str(size): {
                 "hours": hours_of(found.hours[steps.size == size]),

@@ -64,11 +64,16 @@ def renumbered(series: Series) -> Series:
     return Series(series.x, series.n, series.pane_ms, days, series.groups, series.slots)
 
 
-def monitored_maxima(environment: Environment, part: Split) -> NDArray[np.float64]:
-    """Return float64[1 + 28, K], normalised day maxima of the monitored weeks behind the last day before them."""
+def monitored_maxima(environment: Environment, part: Split, threshold: float = np.inf) -> NDArray[np.float64]:
+    """Return float64[1 + 28, K], normalised day maxima of the monitored weeks behind the last day before them.
+
+    Args:
+        threshold: the one in force: what a monitor remembers of an alarm is bounded above it.
+    """
     series = renumbered(environment.series.take(part.watched))
     days = [day for item in weeks_of(series) for day in item]
-    maxima = run([part.learned.baseline], series, [days])[0]
+    limit = part.learned.normaliser.limit(threshold)
+    maxima = run([part.learned.baseline], series, [days], limit)[0]
     return part.learned.normaliser(maxima)[DAYS - 1 :]
 
 

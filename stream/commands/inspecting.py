@@ -134,7 +134,7 @@ def _stream(understood: Understood, asked: Asked, plan: Plan, earliest: bool) ->
     )
     watch = asked.judge.watches.get(stream.name) if asked.judge is not None else None
     kept = found.kept * mine // seen if earliest and seen else 0
-    for line in arming.lines(stream, watch, plan.pane_ms, found.pace.of(mine, seen), kept):
+    for line in arming.lines(stream, plan, watch, found.pace.of(mine, seen), kept):
         yield Text(f"  {line}")
     if understood.seen:
         yield Text(f"  of the newest {number(seen, 'record')}: {classes(understood)}")

@@ -24,6 +24,9 @@ def compile_plan(settings: Settings) -> Plan:
         max_future_ms=settings.max_future,
         timezone=settings.timezone,
         hash_key_id=settings.key.id,
+        false_alarms=settings.false_alarms,
+        holidays=tuple(sorted(set(settings.holidays))),
+        warm_up_ms=settings.warm_up,
     )
 
 

@@ -18,6 +18,8 @@ from stream.config.values import (
     AppName,
     Brokers,
     Currency,
+    Day,
+    FalseAlarms,
     FieldName,
     Format,
     Future,
@@ -35,6 +37,7 @@ from stream.config.values import (
     Timezone,
     Topic,
     Url,
+    WarmUp,
 )
 from stream.layout import MAX_FIELDS
 
@@ -220,14 +223,17 @@ class Model(Block):
 class Settings(Block):
     """The whole file, with its defaults."""
 
-    not_built = {"false_alarms": "thresholds are fixed in this release"}
-
     app: AppName = Field(description="consumer group and prefix of our topics, such as sg-fraud")
     kafka: Kafka = Field(description="how to reach the cluster, such as {brokers: 'kafka:9092'}")
     models: dict[Name, Model] = Field(min_length=1, description="the models to watch, by name")
     streams: dict[Name, NamedStream] = Field({}, description="streams that several models read, by name")
     hash_key: Given[SecretSource] = Field(None, description="the key of category hashes: {env: NAME} or {file: PATH}")
+    false_alarms: FalseAlarms = Field(
+        1.0, description="how many false drift alarms the whole file may raise, such as '1 per week'"
+    )
     timezone: Timezone = Field("UTC", description="whose days and hours count")
+    holidays: list[Day] = Field([], max_length=1000, description="days that are like Sundays, such as 2026-12-25")
+    warm_up: WarmUp = Field(86_400_000, description="event time that a reference must span before drift is looked for")
     pane: Pane = Field(60_000, description="length of a pane of event time")
     lateness: Lateness = Field(10_000, description="how late a record may come and still be counted")
     max_future: Future = Field(3_600_000, description="how far ahead of the clock an event time may lie")

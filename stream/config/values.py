@@ -10,6 +10,7 @@ import math
 import re
 import zoneinfo
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -149,6 +150,49 @@ def _timezone(value: str) -> str:
     return value
 
 
+_PER_WEEK = {"day": 7.0, "week": 1.0, "month": 7 * 12 / 365.25}
+
+
+@dataclass(frozen=True)
+class FalseAlarmRate:
+    """A rate such as ``1 per week``; alarms a week once read."""
+
+    low: str
+    high: str
+
+    PATTERN = r"[0-9]+(\.[0-9]+)? per (day|week|month)"
+
+    def check(self, value: Any) -> float:
+        expected = f"a rate from {self.low} to {self.high}, such as '1 per week'"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise refuse(
+                expected, found=f"{value!r}, a number without a time", hint=f"did you mean '{value} per week'?"
+            )
+        if not isinstance(value, str) or not re.fullmatch(self.PATTERN, value):
+            raise refuse(expected)
+        if not _rate(self.low) <= _rate(value) <= _rate(self.high):
+            raise refuse(expected)
+        return _rate(value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.PATTERN}$"}
+
+
+def _rate(text: str) -> float:
+    amount, _, time = text.partition(" per ")
+    return float(amount) * _PER_WEEK[time]
+
+
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise refuse("a date such as 2026-12-25") from None
+
+
 def _bounds(value: list[float]) -> list[float]:
     if not value[0] < value[1]:
         raise refuse("[low, high] with low below high", found=f"[{value[0]:g}, {value[1]:g}]")
@@ -207,6 +251,9 @@ Pane = Annotated[int, Duration("1s", "1h")]
 Lateness = Annotated[int, Duration("0s", "20h")]
 Future = Annotated[int, Duration("1s", "7d")]
 Silence = Annotated[int, Duration("1s", "30d")]
+WarmUp = Annotated[int, Duration("1s", "28d")]
+FalseAlarms = Annotated[float, FalseAlarmRate("1 per month", "1 per day")]
+Day = Annotated[str, AfterValidator(_day), Field(json_schema_extra={"format": "date"})]
 MaxAge = Annotated[int, Duration("1ms", "3650d")]
 Source = Annotated[str, AfterValidator(_source)]
 FieldName = Annotated[str, AfterValidator(_field_name)]

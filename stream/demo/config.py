@@ -12,6 +12,7 @@ web: {{port: {port}}}
 start: earliest                 # the topics hold 130 days of history: learn from them
 pane: 1s
 lateness: 1s
+warm_up: 200s                   # 100 days of 2013 here; a day where it is not stated
 models:
   delays:
     owner: gate-operations

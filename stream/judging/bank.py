@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors import Detector, Late, Rejected, Status, Volume
+from detectors.calendar import place
+from stream.coarse import CoarsePane
 from stream.counts import ABSENT, BOOL, EXPECTED, NONFINITE, NULL, NUMBER, STRING, FieldCounts
 from stream.judging.describe import Facts
 from stream.judging.drift import Drift
 from stream.judging.evidence import of_field, of_pane, of_stream
 from stream.judging.findings import Finding, found
 from stream.judging.moved import moved
+from stream.judging.shifted import dated, kept_by, size_of
 from stream.judging.thin import Thin, pick
 from stream.judging.view import FIELD_RULES, SILENT_REASONS, View
 from stream.layout import Section
 from stream.learn import MIN_N
 from stream.panes import ClosedPane
-from stream.plan import Field, StreamPlan
+from stream.plan import Field, Plan, StreamPlan
 
 EXPLAINS = {
     "removed": ("missing", "drift"),
@@ -52,20 +56,27 @@ class Bank:
         thin: what fields with few values hold back.
     """
 
-    def __init__(self, stream: StreamPlan, section: Section, pane_ms: int) -> None:
+    def __init__(self, stream: StreamPlan, section: Section, plan: Plan) -> None:
         size = len(section.fields)
+        pane_ms = plan.pane_ms
         self.stream = stream
         self.section = section
         self.pane_ms = pane_ms
+        self.coarse_ms = plan.coarse_ms
+        self._calendar = (plan.timezone, frozenset(date.fromisoformat(day) for day in plan.holidays))
         self.rules = {name: build(size) for name, _, build, _ in FIELD_RULES}
         volume = Volume(1, pane_ms=pane_ms)
         self.whole: dict[str, Detector] = {"rejected": Rejected(1), "late": Late(1), "volume": volume}
-        self.drift = Drift(section, None)
+        self.drift = Drift(section, None, stream.detectors)
         self.expected = _expected(section)
         self.thin = Thin(size)
 
-    def resection(self, section: Section) -> None:
-        """Go over to another section of the same stream; what is known of a field stays with its name."""
+    def resection(self, section: Section) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Go over to another section of the same stream; what is known of a field stays with its name.
+
+        Returns:
+            For each new field its old row (-1: it is new), and whether its bins are the old ones.
+        """
         at = {name: row for row, name in enumerate(self.section.names)}
         rows = np.array([at.get(name, -1) for name in section.names], np.int64)
         old = [None if bins is None else bins.id for bins in self.section.bins]
@@ -83,13 +94,14 @@ class Bank:
         stated = _expected(section)
         self.expected = np.where(stated >= 0, stated, pick(self.expected, rows, -1))
         self.section = section
+        return rows, same
 
     def set_reference(self, reference: dict[str, Any] | None) -> None:
-        """Adopt normal ranges: `stream.learn.learn_reference` and ``bins``, the ids of the bins they were learned with."""
+        """Adopt normal ranges (`stream.learn.learn_reference`, `stream.recalibrate`)."""
         self.drift = self.drift.carry(self.section, reference, np.arange(len(self.section.fields)))
 
-    def judge(self, pane: ClosedPane) -> Verdict:
-        """Test one closed pane."""
+    def judge(self, pane: ClosedPane, coarse: list[CoarsePane]) -> Verdict:
+        """Test one closed pane, and the coarse ones that are complete with it."""
         time = pane.index * self.pane_ms
         total = pane.counts.total() or FieldCounts.zero(len(self.section.fields))
         counts, bins = self.thin.add(total, pane.binned, time)
@@ -103,8 +115,9 @@ class Bank:
             self._too_thin(verdict, check, n)
         n = view.binned
         self.drift.update(bins, n, pane, time)
-        for detector in (self.drift.distance, self.drift.level):
-            verdict.findings.extend(self._fields(detector, "drift", n, pane, view))
+        verdict.findings.extend(self._fields(self.drift.gross, "drift", n, pane, view))
+        for item in coarse:
+            verdict.findings.extend(self._shifts(item, pane))
         self._too_thin(verdict, "drift", n)
         verdict.findings.extend(self._versions(pane))
         verdict.findings.extend(self._stream(pane, time))
@@ -135,9 +148,33 @@ class Bank:
             )
             bins = self.section.bins[row]
             if check == "drift":
-                shares = self.drift.distance.shares[row]
+                shares = self.drift.gross.shares[row]
                 extra = moved(bins, view.bins[row], shares) if bins is not None else ""
             yield self._finding(detector, int(row), check, field.name, field, int(n[row]), pane, extra, evidence)
+
+    def _shifts(self, coarse: CoarsePane, pane: ClosedPane) -> Iterator[Finding]:
+        """Report the clearest contrast of each kind for each field: several values of a category move together."""
+        begin = coarse.index * self.coarse_ms
+        told: set[tuple[int, str]] = set()
+        for shift in self.drift.take(coarse, place(begin, *self._calendar), begin + self.coarse_ms):
+            field = self.section.fields[shift.row]
+            if (shift.row, shift.family) in told or self.section.bins[shift.row] is None:
+                continue
+            told.add((shift.row, shift.family))
+            evidence = of_pane(self.stream, pane) | dated(shift, self.coarse_ms)
+            n, shares = int(coarse.bins[shift.row].sum()), self.drift.gross.shares[shift.row]
+            extra = size_of(shift, self.section.bins[shift.row], shares) + kept_by(self.drift)
+            yield found(
+                self.stream,
+                shift.family,
+                Facts(field.name, shift.statistic, shift.limit, n, extra),
+                check="drift",
+                onset_ms=shift.onset[1] * self.coarse_ms,
+                severity="ticket",
+                reference=f"{self.drift.status} {self.drift.until}".strip(),
+                statistical=True,
+                evidence=evidence,
+            )
 
     def _versions(self, pane: ClosedPane) -> Iterator[Finding]:
         """Report newer versions only: when two differ, the one that was there first is the yardstick."""
@@ -181,22 +218,24 @@ class Bank:
             onset_ms=pane.index * self.pane_ms,
             severity="ticket" if statistical or check == "late" else severity(self.stream, field),
             explains=EXPLAINS.get(reason, ()),
-            statistical=check == "drift",
             evidence=evidence,
         )
 
     def health(self) -> NDArray[np.int8]:
         """Return int8[F], the worst `Status` that any detector gives each field."""
-        detectors = [*self.rules.values(), self.drift.distance, self.drift.level]
-        worst: NDArray[np.int8] = np.stack([detector.status for detector in detectors]).max(axis=0)
+        every = [*(detector.status for detector in self.rules.values()), *self.drift.health()]
+        worst: NDArray[np.int8] = np.stack(every).max(axis=0)
         return worst
 
     def ratios(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
         """Yield (rule, statistic over threshold float64[F]); NaN or infinite where nothing was compared yet."""
-        for name, detector in (*self.rules.items(), ("distance", self.drift.distance), ("level", self.drift.level)):
+        for name, detector in (*self.rules.items(), ("distance", self.drift.gross)):
             with np.errstate(invalid="ignore", divide="ignore"):
                 ratio = detector.statistic / detector.threshold
             yield name, np.where(detector.status == Status.WARMING_UP, np.nan, ratio)
+        watched = np.isfinite(self.drift.shift.limit)
+        shift = np.where(watched, self.drift.shift.statistic / self.drift.shift.limit, -np.inf)
+        yield "shift", self.drift.by_field(shift, -np.inf)
 
     def state(self) -> dict[str, Any]:
         return {

@@ -51,6 +51,10 @@ def _shares(what: str) -> Callable[[Facts], str]:
     return lambda f: f"{percent(f.value)} of {f.n} {what}; the limit is {percent(f.threshold)}{f.extra}"
 
 
+def _evidence(f: Facts) -> str:
+    return f"{f.extra}; evidence {f.value:.1f}, limit {f.threshold:.1f}"
+
+
 _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "all_missing": lambda f: f"{f.subject} has no usable value in any of {f.n} records{f.extra}",
     "missing_share": lambda f: f"{f.subject} has no usable value in " + _shares("records")(f),
@@ -77,7 +81,15 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
         f"{f.subject} is distributed differently: divergence {f.value:.2f} over {f.n} values; "
         f"the limit is {f.threshold:.2f}{f.extra}"
     ),
-    "mean_changed": lambda f: f"the level of {f.subject} changed by {abs(f.value):.1f} normal deviations{f.extra}",
+    "location": lambda f: f"the level of {f.subject} has moved{_evidence(f)}",
+    "scale": lambda f: f"the spread of {f.subject} has changed{_evidence(f)}",
+    "shape": lambda f: f"the shape of {f.subject} has changed{_evidence(f)}",
+    "tail": lambda f: f"the extremes of {f.subject} have changed{_evidence(f)}",
+    "share": lambda f: f"the mix of {f.subject} has changed{_evidence(f)}",
+    "other": lambda f: f"the mix of {f.subject} has changed{_evidence(f)}",
+    "unseen": lambda f: f"{f.subject} has values that the reference did not have{_evidence(f)}",
+    "disarmed": lambda f: f"a rule on {f.subject} is normal for this stream and was disarmed{f.extra}",
+    "selected": lambda f: f"the level of {f.subject} changed, says a selected detector: {f.value:.3g}{f.extra}",
     "new_version": lambda f: f"model version {f.subject} appeared in {f.n} records",
     "new_configuration": lambda f: f"another configuration is in force{f.extra}",
     "score_shift": lambda f: (

@@ -1,51 +1,95 @@
-"""Statistics of one stream: distributions against the reference, levels, and one model version against the others.
+"""Statistics of one stream: a rule on gross change, contrasts under the false-alarm budget, one model version against the others.
 
-Silent until a reference is adopted; it is valid for a field only with the very bins it was learned with.
+The rule sees every pane and asks only whether a field is twice as far from the reference as it ever was there. The contrasts see
+coarse panes, whitened by what is normal at that time of the week, and alarm at limits that keep the budget
+(`stream.recalibrate`). Both are silent for a field until a reference holds it with the very bins it has now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import Detector, GuardedAdwin, HistogramDrift, ScoreShift
-from detectors.histogram import mean_score, normal_scores
+from detectors import GUARDED, Detector, HistogramDrift, ScoreShift, ShiryaevRoberts
+from detectors.baseline import Baseline
+from detectors.calendar import GROUPS, SLOTS
+from stream.coarse import CoarsePane
+from stream.contrasts import FAMILIES, Contrasts
+from stream.judging.recent import Recent
 from stream.judging.thin import pick
 from stream.layout import BINS, MAX_VERSIONS, Section
 from stream.panes import ClosedPane
 
-CLIP = 2.5
-"""Whitened values are clipped, so that one stormy pane cannot raise an alarm."""
+GROSS = 2.0
+"""Times the largest distance that a coarse pane of the reference had. On weeks of flights and power it opens once in two months
+over ten streams; against the first hours of a stream, as rules of thumb have it, it opened every day (`make gross`)."""
 
 SCORE = "score"
 """The field of a predictions stream that holds the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A contrast that is beyond its limit.
+
+    Attributes:
+        row: field. family: of `stream.contrasts.FAMILIES`. name: of the contrast within its field.
+        statistic, limit: what was compared. onset: (earliest, likeliest, latest) coarse pane.
+        size: how far the contrast moved since then, in its own unit.
+    """
+
+    row: int
+    family: str
+    name: str
+    statistic: float
+    limit: float
+    onset: tuple[int, int, int]
+    size: float
 
 
 class Drift:
     """All statistics of one stream.
 
     Attributes:
-        distance: histogram distance to the reference. level: guarded ADWIN on whitened locations.
-        versions: score histogram of each named version against the others. A version that is alone is left to `distance`,
+        gross: histogram distance to the reference. shift: Shiryaev-Roberts on the K whitened contrasts. recent: their newest.
+        guarded: river's detectors that the configuration selects, on the first contrast of each field; without a budget.
+        versions: score histogram of each named version against the others. A version that is alone is left to ``gross``,
             which knows how much panes vary by themselves.
-        armed: bool[F], fields with a reference.
+        armed: bool[F], fields with a reference. status: ``learning``, ``provisional`` or ``calibrated``, until: when that ends.
     """
 
-    def __init__(self, section: Section, reference: dict[str, Any] | None) -> None:
+    def __init__(self, section: Section, reference: dict[str, Any] | None, guarded: Collection[str] = ()) -> None:
         self.section = section
         self.reference = reference or {}
         rows = self._rows()
         shares = self._column("shares", rows)
-        self.distance = HistogramDrift(shares, self._column("distance_mean", rows), self._column("distance_sd", rows))
-        self._mean, self._sd = (self._column(name, rows) for name in ("location_mean", "location_sd"))
-        self._scores = normal_scores(shares)
+        self.gross = HistogramDrift(shares, GROSS * self._column("farthest", rows), np.zeros(len(rows)))
         self.armed = np.isfinite(shares).all(axis=1)
-        self.level = GuardedAdwin(len(section.fields))
+        self.contrasts = Contrasts(section.bins, shares)
+        self.series = [
+            f"{section.names[row]}/{name}" for row, name in zip(self.contrasts.rows, self.contrasts.names, strict=True)
+        ]
+        self.baseline, limit, self._scale = _normal(self.reference.get("normal"), self.series)
+        self.shift = ShiryaevRoberts(limit)
+        self.recent = Recent(len(self.series))
+        first = np.unique(self.contrasts.rows, return_index=True)
+        self._first = np.full(len(section.fields), -1)
+        self._first[first[0]] = first[1]
+        self.guarded: dict[str, Detector] = {name: GUARDED[name](len(section.fields)) for name in guarded}
         self._score = section.names.index(SCORE) if SCORE in section.names else -1
         self.versions = ScoreShift(MAX_VERSIONS, BINS)
+
+    @property
+    def status(self) -> str:
+        return str(self.reference.get("status", "learning"))
+
+    @property
+    def until(self) -> str:
+        return str(self.reference.get("until", ""))
 
     def carry(self, section: Section, reference: dict[str, Any] | None, rows: NDArray[np.int64]) -> Drift:
         """Return the statistics of another section or reference; the state of a field stays while its bins do.
@@ -53,9 +97,16 @@ class Drift:
         Args:
             rows: for each field of ``section`` its row here, -1 where it is new or has other bins.
         """
-        moved = Drift(section, reference)
-        moved.distance.restore(Detector.carry(self.distance.state(), rows, moved.distance.state()))
-        moved.level.restore(GuardedAdwin.carry(self.level.state(), rows, moved.level.state()))
+        moved = Drift(section, reference, self.guarded)
+        moved.gross.restore(Detector.carry(self.gross.state(), rows, moved.gross.state()))
+        for name, detector in moved.guarded.items():
+            detector.restore(detector.carry(self.guarded[name].state(), rows, detector.state()))
+        at = {name: k for k, name in enumerate(self.series) if self.contrasts.rows[k] in set(rows.tolist())}
+        series = np.array([at.get(name, -1) for name in moved.series], np.int64)
+        state = Detector.carry(self.shift.state(), series, moved.shift.state())
+        # what was concluded at the old limit ended with it
+        moved.shift.restore({**state, "threshold": moved.shift.threshold, "status": moved.shift.status})
+        moved.recent = self.recent.carry(series)
         old = self.section.versions
         places = [old.index(name) if name in old else -1 for name in section.versions]
         places += [-1] * (MAX_VERSIONS - len(places))
@@ -64,17 +115,55 @@ class Drift:
 
     def update(self, bins: NDArray[np.int64], n: NDArray[np.int64], pane: ClosedPane, time_ms: int) -> None:
         """Take one pane: int64[F, 36] bins (rows of thin fields are 0), their sums, and the pane itself for its versions."""
-        self.distance.update(bins, n, time_ms)
-        if self.armed.any():
-            with np.errstate(invalid="ignore", divide="ignore"):
-                away = (mean_score(bins, self._scores) - self._mean) / np.sqrt(self._sd**2 + 1 / n)
-            self.level.update(np.minimum(np.maximum(away, -CLIP), CLIP), n, time_ms)
+        self.gross.update(bins, n, time_ms)
         if self._score >= 0 and self.section.versions and pane.binned[self._score]:
             pairs = self._pairs(pane)
             self.versions.update(pairs, pairs[:, 0].sum(axis=1), time_ms)
 
+    def take(self, pane: CoarsePane, place: tuple[int, int, int], end_ms: int) -> list[Shift]:
+        """Take one coarse pane and return the contrasts that are beyond their limits, the clearest first.
+
+        Args:
+            place: of the pane in the local calendar (`detectors.calendar.place`).
+        """
+        if not len(self.series) or self.baseline is None:
+            return []
+        x, n = self.contrasts.values(pane.bins)
+        z = self.baseline.whiten(x, n, place[1], place[2])
+        self.shift.update(z, n, end_ms)
+        self.recent.add(pane.index, z)
+        for detector in self.guarded.values():
+            known = self._first >= 0
+            values, sizes = np.where(known, z[self._first], np.nan), np.where(known, n[self._first], 0)
+            detector.update(values, sizes, end_ms)
+        found = [self._shift(int(k), n, place) for k in np.flatnonzero(self.shift.drift_detected)]
+        return [shift for _, shift in sorted(found, key=lambda item: (-item[0], item[1].row, item[1].name))]
+
+    def _shift(self, k: int, n: NDArray[np.int64], place: tuple[int, int, int]) -> tuple[float, Shift]:
+        assert self.baseline is not None
+        base, onset = self.baseline, self.recent.onset(k)
+        variance = base.rhythm[place[2], k] * (base.between[k] + base.sampling[k] / n[k])
+        size = self.recent.mean_since(k, onset[1]) * base.longrun[k] * np.sqrt(variance)
+        statistic, limit = float(self.shift.statistic[k]), float(self.shift.limit[k])
+        shift = Shift(
+            int(self.contrasts.rows[k]),
+            FAMILIES[self.contrasts.family[k]],
+            self.contrasts.names[k],
+            statistic,
+            limit,
+            onset,
+            float(size),
+        )
+        return (statistic - limit) / float(self._scale[k]), shift
+
     def forget(self, names: Collection[str]) -> None:
-        """Begin anew for some fields: a person said that nothing is wrong there. These statistics do not react to it."""
+        """Start anew with some fields: a person has said that what was found of them is over."""
+        fields = np.isin(np.array(self.section.names, np.str_), sorted(names))
+        series = np.flatnonzero(fields[self.contrasts.rows])
+        self.shift.ratio[series] = 0.0
+        self.shift.statistic[series] = 0.0
+        self.recent.forget(series)
+        self.gross.row[fields] = 0
 
     def _pairs(self, pane: ClosedPane) -> NDArray[np.int64]:
         """Return int64[V, 2, 36]: score histogram of each named version, and of all other records of the pane."""
@@ -85,6 +174,19 @@ class Drift:
             if version in self.section.versions:
                 own[self.section.versions.index(version)] += counts.bins[self._score]
         return np.stack([own, whole - own], axis=1)
+
+    def by_field(self, values: NDArray[Any], blank: float) -> NDArray[Any]:
+        """Return [F], the largest of the values [K] of each field's contrasts; ``blank`` where it has none."""
+        most = np.full(len(self.section.fields), blank, values.dtype)
+        np.maximum.at(most, self.contrasts.rows, values)
+        return most
+
+    def health(self) -> Iterator[NDArray[np.int8]]:
+        """Yield int8[F] of `detectors.Status` for each statistic of the fields."""
+        yield self.gross.status
+        yield self.by_field(self.shift.status, 0)
+        for detector in self.guarded.values():
+            yield detector.status
 
     def _rows(self) -> NDArray[np.int64]:
         """Return, for each field, its row in the reference; -1 where it has none for the present bins."""
@@ -101,8 +203,34 @@ class Drift:
         return np.full((len(rows), BINS) if name == "shares" else len(rows), np.nan)
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name).state() for name in ("distance", "level", "versions")}
+        parts = {name: getattr(self, name).state() for name in ("gross", "shift", "recent", "versions")}
+        return {**parts, "guarded": {name: detector.state() for name, detector in self.guarded.items()}}
 
     def restore(self, tree: dict[str, Any]) -> None:
-        for name, state in tree.items():
-            getattr(self, name).restore(state)
+        for name in ("gross", "shift", "recent", "versions"):
+            getattr(self, name).restore(tree[name])
+        for name, state in tree["guarded"].items():
+            self.guarded[name].restore(state)
+
+
+def _normal(
+    tree: dict[str, Any] | None, series: list[str]
+) -> tuple[Baseline | None, NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is normal for some series, their limits, and the unit in which they are compared.
+
+    A series that was not learned has no limit (inf) and a baseline that means nothing.
+    """
+    k = len(series)
+    if tree is None:
+        return None, np.full(k, np.inf), np.ones(k)
+    at = {name: column for column, name in enumerate(tree["series"])}
+    columns = np.array([at.get(name, -1) for name in series], np.int64)
+
+    def column(name: str, blank: float) -> NDArray[np.float64]:
+        return pick(tree[name].T, columns, blank).T.astype(np.float64)
+
+    mean = column("mean", 0.0).reshape(GROUPS, SLOTS, k)
+    baseline = Baseline(
+        mean, column("between", 1.0), column("sampling", 0.0), column("rhythm", 1.0), column("longrun", 1.0)
+    )
+    return baseline, column("limit", np.inf), column("scale", 1.0)

@@ -72,6 +72,7 @@ class Incident:
         openings: 1, and one more for each time it came back.
         paged_ms: wall clock since when it is a page; None when it is none.
         resolved_ms: event time at which it was over; None while it is open.
+        grouped_with: id of the statistical incident that its owner was told of on the same day; empty where it is the first.
         full: findings were left out because there were more than `MAX_MEMBERS`.
     """
 
@@ -93,6 +94,7 @@ class Incident:
     openings: int = 1
     paged_ms: int | None = None
     resolved_ms: int | None = None
+    grouped_with: str = ""
     full: bool = False
     members: dict[Key, Member] = dataclasses.field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from stream.codec import digest
 from stream.judging.advice import sentence
 from stream.judging.findings import CHECKS, Finding
 from stream.judging.incident import Clock, Incident, key_of, rank
+from stream.judging.promise import Promise
 from stream.judging.verdicts import SAID
 from stream.plan import Plan
 
@@ -44,6 +45,7 @@ class Incidents:
 
     Attributes:
         suppressed: number of findings that opened nothing because `MAX_OPEN` incidents were open.
+        promise: the false-alarm budget, and what came of it.
         muted: number of findings that were passed over because somebody had muted them.
     """
 
@@ -56,6 +58,7 @@ class Incidents:
         self._overflowing = False
         self._mutes: dict[tuple[str, str, str], int] = {}
         self.suppressed = self.muted = 0
+        self.promise = Promise()
 
     def observe_pane(
         self,
@@ -177,6 +180,7 @@ class Incidents:
             "suppressed": self.suppressed,
             "mutes": [[*what, until] for what, until in self._mutes.items()],
             "muted": self.muted,
+            "promise": self.promise.state(),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -186,6 +190,7 @@ class Incidents:
         self._retired = dict(tree["retired"])
         self._overflows, self._overflowing = tree["overflows"], tree["overflowing"]
         self.suppressed, self.muted = tree["suppressed"], tree.get("muted", 0)
+        self.promise.restore(tree["promise"])
         mutes = tree.get("mutes", [])
         self._mutes = {(stream, check, subject): until for stream, check, subject, until in mutes}
 
@@ -202,6 +207,9 @@ class Incidents:
                 continue
             if incident is None:
                 incident = self._opening(finding, begin, now)
+                if finding.statistical:
+                    first = self.promise.open(day, self._owner(finding.model), incident.id)
+                    incident.grouped_with = first or ""
                 opened[incident.id] = "It began." if incident.openings == 1 else "It came back."
             if incident.add(finding, live, day, now.wall_ms):
                 news.setdefault(incident.id, (incident, []))[1].append(finding)
@@ -222,8 +230,9 @@ class Incidents:
     def _home(self, finding: Finding) -> Incident | None:
         """Return the open incident that the finding belongs to: its own, its cause's, or the nearest in time.
 
-        A rule does not join a statistic's incident for being near: a page would hide behind a drift, and stay open until
-        the end of its quiet day.
+        Statistics are near when the intervals overlap in which they may have begun: one cause moves many fields, some later
+        than others. A rule does not join a statistic's incident for being near: a page would hide behind a drift, and stay
+        open until the end of its quiet day.
         """
         key, name = key_of(finding), fingerprint(self._plan.app, finding)
         near: list[tuple[int, int, Incident]] = []
@@ -232,9 +241,10 @@ class Incidents:
             if incident.fingerprint == name or (member is not None and member.holds):
                 return incident
             distance = abs(finding.onset_ms - incident.onset_ms)
+            close = distance <= NEAR_PANES * self._plan.pane_ms or _one_onset(incident, finding)
             if _explains(incident, finding):
                 near.append((-1, order, incident))
-            elif distance <= NEAR_PANES * self._plan.pane_ms and incident.finding.statistical <= finding.statistical:
+            elif close and incident.finding.statistical <= finding.statistical:
                 near.append((distance, order, incident))
         return min(near)[2] if near else None
 
@@ -247,11 +257,7 @@ class Incidents:
             incident = _blank(name, finding, begin, now)
         else:
             incident.root, incident.onset_ms = key_of(finding), finding.onset_ms
-            incident.severity, incident.paged_ms, incident.resolved_ms = (
-                "info",
-                None,
-                None,
-            )
+            incident.severity, incident.paged_ms, incident.resolved_ms = "info", None, None
             incident.openings += 1
             incident.members, incident.full = {}, False
         self._open[incident.id] = incident
@@ -313,6 +319,9 @@ class Incidents:
     def _of(self, stream: str) -> list[Incident]:
         return [incident for incident in self._open.values() if incident.stream == stream]
 
+    def _owner(self, model: str) -> str:
+        return next((item.owner for item in self._plan.models if item.name == model), "")
+
     def _day(self, event_ms: int) -> int:
         return local_time(event_ms, self._plan.timezone).toordinal()
 
@@ -348,6 +357,14 @@ def _explains(incident: Incident, finding: Finding) -> bool:
     if root is None or not root.holds or finding.check not in root.finding.explains:
         return False
     return incident.subject in (incident.stream, finding.subject)
+
+
+def _one_onset(incident: Incident, finding: Finding) -> bool:
+    """Whether two statistics may have begun together."""
+    mine, other = finding.evidence.get("onset"), incident.finding.evidence.get("onset")
+    if not (mine and other and finding.statistical and incident.finding.statistical):
+        return False
+    return bool(mine["earliest_ms"] <= other["latest_ms"] and other["earliest_ms"] <= mine["latest_ms"])
 
 
 def _blank(name: str, finding: Finding, begin: int, now: Clock) -> Incident:

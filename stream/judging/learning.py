@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.coarse import CoarsePane
 from stream.counts import StreamCounts
 from stream.layout import BINS, MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS, OTHER, Section
 from stream.learn import MIN_N, MIN_PANES, MIN_VALUES, enough_for_edges, learn_section
-from stream.panes import ClosedPane
 from stream.plan import Field, StreamPlan
 from stream.reading.sketch import Sketch
 
@@ -21,16 +21,18 @@ MIN_SEEN = 30
 
 
 class Lesson:
-    """Bins of closed panes, from which a reference is learned. What says whether they suffice is counted along: it is asked
-    several times a second, and adding up the panes of 200 fields takes 20 ms.
+    """Bins of coarse panes, from which the first reference is learned. What says whether they suffice is counted along: it is
+    asked several times a second, and adding up the panes of 200 fields takes 20 ms.
 
     Attributes:
-        panes: int32[F, 36] each, oldest first. usable: int64[F], panes in which the field has values enough to count.
-        values: int64[F].
+        panes: int32[F, 36] each, oldest first. spans: how many coarse panes lie between the first that was ever taken and the
+            newest. usable: int64[F], panes in which the field has values enough to count. values: int64[F].
     """
 
     def __init__(self, fields: int) -> None:
         self.panes: list[NDArray[np.int32]] = []
+        self.first: int | None = None
+        self.spans = 0
         self.usable = np.zeros(fields, np.int64)
         self.values = np.zeros(fields, np.int64)
 
@@ -40,8 +42,10 @@ class Lesson:
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         return iter(self.panes)
 
-    def add(self, bins: NDArray[np.int32]) -> None:
-        """Take a pane; the oldest one goes when there are too many."""
+    def add(self, index: int, bins: NDArray[np.int32]) -> None:
+        """Take a coarse pane; the oldest one goes when there are too many."""
+        self.first = index if self.first is None else self.first
+        self.spans = index + 1 - self.first
         self.panes.append(bins)
         self._count(bins, 1)
         if len(self) > MAX_LESSON:
@@ -52,28 +56,31 @@ class Lesson:
         self.usable += sign * (n >= MIN_N)
         self.values += sign * n
 
-    def suffices(self, binned: NDArray[np.bool_]) -> bool:
+    def suffices(self, binned: NDArray[np.bool_], span: int) -> bool:
         """Return whether a reference can be learned.
 
-        Thin fields are waited for, up to four times the panes that are needed; what is not there then has no reference.
+        Thin fields are waited for, up to four times the panes that are needed; what is not there then joins at night.
 
         Args:
-            binned: bool[F], fields that have bins.
+            binned: bool[F], fields that have bins. span: how many coarse panes it must reach over.
         """
         ready = (self.usable >= MIN_PANES) & (self.values >= MIN_VALUES)
-        return bool(ready.any()) and (len(self) >= MAX_LESSON or not (binned & ~ready).any())
+        enough = bool(ready.any()) and (len(self) >= MAX_LESSON or not (binned & ~ready).any())
+        return enough and self.spans >= span
 
 
 class Learning:
     """Attributes: section: in force. established: the stream has had a learned layout. sketch, records, panes: what edges are
     learned from: sketch of the values, number of records, first and last pane. census: how often names occurred that the
-    section does not have. lesson: for the reference; empty once one was learned from it (taught).
+    section does not have. span: coarse panes that a reference must reach over. lesson: for the first reference; empty once
+    the stream has one (taught): new fields and new bins join at night.
     """
 
-    def __init__(self, plan: StreamPlan, section: Section, pane_ms: int) -> None:
+    def __init__(self, plan: StreamPlan, section: Section, pane_ms: int, span: int) -> None:
         self.plan = plan
         self.section = section
         self.pane_ms = pane_ms
+        self.span = span
         self.established = section.learned
         self.sketch = Sketch.empty(section.fields)
         self.records = 0
@@ -107,15 +114,14 @@ class Learning:
         if not self.section.learned:
             sketch.merge(self.sketch)
         if _bin_ids(section) != _bin_ids(self.section):
-            self.lesson, self.taught = Lesson(len(section.fields)), False
+            self.lesson = Lesson(len(section.fields))
         self.sketch, self.section, self.census = sketch, section, _no_census()
         self.established |= section.learned
 
-    def keep(self, pane: ClosedPane) -> None:
-        """Remember a closed pane's bins, until a reference has been learned from them."""
-        total = pane.counts.total()
-        if self.section.learned and not self.taught and total is not None and pane.binned.any():
-            self.lesson.add(np.where(pane.binned[:, None], total.bins, 0).astype(np.int32))
+    def keep(self, pane: CoarsePane) -> None:
+        """Remember the bins of a coarse pane, until a reference has been learned from them."""
+        if self.section.learned and not self.taught and pane.bins.any():
+            self.lesson.add(pane.index, pane.bins.astype(np.int32))
 
     def learned(self) -> None:
         """A reference came into force."""
@@ -123,7 +129,7 @@ class Learning:
 
     def lesson_tree(self) -> dict[str, Any] | None:
         """Return what a reference can be learned from, None while it is too early."""
-        if not self.lesson.suffices(np.array([bins is not None for bins in self.section.bins], np.bool_)):
+        if not self.lesson.suffices(np.array([bins is not None for bins in self.section.bins], np.bool_), self.span):
             return None
         panes = np.array(self.lesson.panes, np.int64)
         return {"fields": list(self.section.names), "bins": _bin_ids(self.section), "panes": panes}
@@ -167,6 +173,7 @@ class Learning:
             "panes": self.panes,
             "census": self.census,
             "lesson": np.array(self.lesson.panes, np.int32).reshape(-1, len(self.section.fields), BINS),
+            "since": [self.lesson.first, self.lesson.spans],
             "taught": self.taught,
         }
 
@@ -177,7 +184,8 @@ class Learning:
         self.census = {kind: dict(names) for kind, names in tree["census"].items()}
         self.lesson = Lesson(len(self.section.fields))
         for pane in tree["lesson"]:
-            self.lesson.add(pane.astype(np.int32))
+            self.lesson.add(0, pane.astype(np.int32))
+        self.lesson.first, self.lesson.spans = tree["since"]
 
 
 def _no_census() -> dict[str, dict[str, int]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from stream.coarse import Coarse, CoarsePane
 from stream.counts import CLASSES, StreamCounts
 from stream.judging.bank import Bank, severity
+from stream.judging.disarmed import Disarmed
 from stream.judging.learning import Learning
 from stream.judging.news import News
 from stream.judging.pulse import Pulse
 from stream.layout import Section
 from stream.ledger import Key, Position
 from stream.panes import ClosedPane, Panes
-from stream.plan import StreamPlan
+from stream.plan import Plan, StreamPlan
 
 UNJUDGED = "unjudged"
 """The class of records whose counts the ledger lost before the judge had folded them."""
@@ -54,14 +56,17 @@ class Account:
 class Watch:
     """One stream, as the judge sees it. ``closed`` counts its panes by kind."""
 
-    def __init__(self, plan: StreamPlan, section: Section, pane_ms: int) -> None:
+    def __init__(self, plan: StreamPlan, section: Section, whole: Plan) -> None:
+        pane_ms = whole.pane_ms
         self.plan = plan
         self.section = section
         self.panes = Panes(plan, pane_ms)
-        self.bank = Bank(plan, section, pane_ms)
+        self.coarse = Coarse(plan.name, section, whole.coarse_panes)
+        self.bank = Bank(plan, section, whole)
         self.pulse = Pulse(plan, severity(plan, None))
+        self.disarmed = Disarmed()
         self.news = News(plan, pane_ms, severity(plan, None))
-        self.learning = Learning(plan, section, pane_ms)
+        self.learning = Learning(plan, section, pane_ms, whole.warm_up_ms // whole.coarse_ms)
         self.accounts: dict[Key, Account] = {}
         self.closed = {"complete": 0, "partial": 0, "history": 0}
 
@@ -83,11 +88,13 @@ class Watch:
         self.news.counted += rejected + counts.applied + counts.late
         self.pulse.stirred |= bool(rejected or counts.applied or counts.late)
 
-    def closing(self, pane: ClosedPane) -> None:
-        """Count a closed pane, and remember it as long as there is something to learn from it."""
+    def closing(self, pane: ClosedPane) -> list[CoarsePane]:
+        """Count a closed pane; return the coarse panes that are complete with it. A partial one is no part of any."""
         self.closed["partial" if pane.partial else "history" if pane.history else "complete"] += 1
-        if not pane.partial:
-            self.learning.keep(pane)
+        coarse = [] if pane.partial else self.coarse.add(pane)
+        for item in coarse:
+            self.learning.keep(item)
+        return coarse
 
     def reopened(self, key: Key, inc: int, start: int) -> None:
         """The partition's topic was recreated: its accounting starts again."""
@@ -129,7 +136,8 @@ class Watch:
         """Go over to another section of the same stream."""
         if section.id != self.section.id:
             self.learning.adopt(section)
-            self.bank.resection(section)
+            rows, same = self.bank.resection(section)
+            self.coarse.adopt(section, rows, same)
             self.section = section
 
     def set_reference(self, reference: dict[str, Any] | None) -> None:
@@ -141,9 +149,11 @@ class Watch:
     def state(self) -> dict[str, Any]:
         return {
             "panes": self.panes.state(),
+            "coarse": self.coarse.state(),
             "bank": self.bank.state(),
             "pulse": self.pulse.state(),
             "news": self.news.state(),
+            "disarmed": self.disarmed.state(),
             "learning": self.learning.state(),
             "accounts": [
                 [*key, a.start, a.next, a.inc, a.classes, a.rejected] for key, a in sorted(self.accounts.items())
@@ -152,7 +162,7 @@ class Watch:
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
-        for part in ("panes", "bank", "pulse", "news", "learning"):
+        for part in ("panes", "coarse", "bank", "pulse", "news", "disarmed", "learning"):
             getattr(self, part).restore(tree[part])
         self.accounts = {
             (topic, partition): Account(start, to, inc, dict(classes), dict(rejected))

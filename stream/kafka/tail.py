@@ -57,6 +57,11 @@ class Tail:
     async def end(self) -> int:
         return int((await self._consumer.end_offsets([self._tp]))[self._tp])
 
+    async def since(self, time_ms: int) -> int:
+        """Return the offset of the first record written at a time or later, the end where there is none."""
+        found = (await self._consumer.offsets_for_times({self._tp: max(time_ms, 0)}))[self._tp]
+        return await self.end() if found is None else int(found.offset)
+
     async def position(self) -> int:
         return int(await self._consumer.position(self._tp))
 

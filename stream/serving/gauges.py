@@ -92,7 +92,7 @@ def _streams(worker: Worker) -> Iterator[Sample]:
         yield (
             m.REFERENCE_PANES,
             (name,),
-            0 if watch.bank.drift.armed.any() else max(MIN_PANES - len(watch.learning.lesson), 1),
+            0 if watch.bank.drift.armed.any() else max(_panes_needed(watch), 1),
         )
         frontiers = [
             p.frontier.get(name, (None, None))[0] or 0 for _, p in worker.ledger.fold.of_topic(watch.plan.topic)
@@ -119,6 +119,11 @@ def _features(worker: Worker) -> Iterator[Sample | None]:
             for row, value in zip(known.tolist(), ratio[known].tolist(), strict=True):
                 yield m.FEATURE_STATISTIC, (watch.plan.model, watch.plan.name, watch.section.names[row], check), value
         yield PAUSE
+
+
+def _panes_needed(watch: Watch) -> int:
+    lesson = watch.learning.lesson
+    return max(MIN_PANES - len(lesson), watch.learning.span - lesson.spans)
 
 
 _STATES = {

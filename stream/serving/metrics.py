@@ -165,7 +165,7 @@ REFERENCE_PANES = _gauge(
     ("stream",),
     "panes",
     "max",
-    "Closed panes still needed before drift is watched; 0 when it is.",
+    "Coarse panes still needed before drift is watched; 0 when it is.",
 )
 ALERT_EVENTS = _counter(
     "alert_events", ("check", "severity", "status"), "events", "max", "Alert events by check, severity and status."

@@ -36,6 +36,7 @@ class Bench:
 app: {self.app}
 pane: 1s
 lateness: 3s
+warm_up: 200s
 start: {start}
 models:
   m:

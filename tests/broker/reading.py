@@ -83,14 +83,14 @@ class Ledger:
 
 
 def panes(address: str, app: str) -> tuple[dict[str, bytes], int]:
-    """Return the closed panes by key, and how many were written again. What is written again is the same to the byte."""
+    """Return the closed panes by key, and how many records were written again; what is, coarse panes too, is the same to the byte."""
     found: dict[str, bytes] = {}
     repeated = 0
     for record in read(address, f"{app}.panes"):
         key = record.key.decode()
         assert found.setdefault(key, record.value) == record.value, f"pane {key} was published with two contents"
         repeated += 1
-    return found, repeated - len(found)
+    return {key: value for key, value in found.items() if "/coarse/" not in key}, repeated - len(found)
 
 
 def events(address: str, app: str) -> tuple[list[dict[str, Any]], int]:

@@ -41,6 +41,7 @@ def config(app: str, features: str, predictions: str) -> str:
 app: {app}
 pane: 1s
 lateness: 3s
+warm_up: 200s
 models:
   fraud:
     {model}

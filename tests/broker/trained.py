@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ def lesson() -> tuple[Layout, dict[str, Any]]:
     layout = replay.judge.layout
     assert layout is not None
     assert all(section.learned for section in layout.sections.values())
-    assert sorted(replay.judge.reference) == sorted(traffic.STREAMS)
-    return layout, replay.judge.reference
+    reference = replay.judge.reference
+    assert sorted(reference.keys() - {"budget"}) == sorted(traffic.STREAMS)
+    # No night falls: a recalibration comes when its process is done, so two runs would adopt it at different panes.
+    return layout, {**reference, "budget": {"day": date.max.toordinal()}}
 
 
 async def _prepare(address: str, plan: Plan) -> None:

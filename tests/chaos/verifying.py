@@ -156,7 +156,7 @@ def _panes(
     observed.panes = {
         key: hashlib.sha256(value).hexdigest()[:16]
         for key, value in sorted(values.items())
-        if key.rsplit("/", 1)[0] in UNTOUCHED and int(key.rsplit("/", 1)[1]) < BASE_MS // PANE_MS + SECONDS
+        if key.split("/")[0] in UNTOUCHED and int(key.rsplit("/", 1)[1]) < BASE_MS // PANE_MS + SECONDS
     }
 
 

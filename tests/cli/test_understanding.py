@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -137,14 +138,19 @@ HOUR_MS = 3_600_000
 
 
 def test_the_estimate_is_that_of_the_learner() -> None:
-    """10,000 records for the bins (or a day with 500), then 200 panes with 30 values each and 10,000 values."""
-    assert learning_ms(60_000, 3_600_000) == pytest.approx(10_000 + 200 * 60_000)
-    assert learning_ms(60_000, 60) == pytest.approx(24 * HOUR_MS + 10_000 / 60 * HOUR_MS)
-    assert learning_ms(60_000, 3_600_000, seen=4_000) == pytest.approx(6_000 + 200 * 60_000)
+    """10,000 records for the bins (or a day with 500), then 200 panes with 30 values each, 10,000 values, and a day."""
+    assert learning_ms(WHOLE, 3_600_000) == pytest.approx(10_000 + 24 * HOUR_MS)
+    assert learning_ms(SHORT, 3_600_000) == pytest.approx(10_000 + 200 * 60_000)
+    assert learning_ms(SHORT, 60) == pytest.approx(24 * HOUR_MS + 10_000 / 60 * HOUR_MS)
+    assert learning_ms(SHORT, 3_600_000, seen=4_000) == pytest.approx(6_000 + 200 * 60_000)
 
 
-def drift(pace: Pace, kept: int = 0, watch: Watch | None = None) -> str:
-    return list(lines(STREAM, watch, 60_000, pace, kept))[-1]
+WHOLE = Plan("app", (STREAM,), (ModelPlan("m", "o", "d", "w"),))
+SHORT = replace(WHOLE, warm_up_ms=3_600_000)
+
+
+def drift(pace: Pace, kept: int = 0, watch: Watch | None = None, plan: Plan = SHORT) -> str:
+    return list(lines(STREAM, plan, watch, pace, kept))[-1]
 
 
 def test_when_drift_will_be_watched() -> None:
@@ -160,8 +166,7 @@ def test_when_drift_will_be_watched() -> None:
 
 def test_a_monitor_that_runs_says_how_far_it_is() -> None:
     """And about how long it will take at the present pace, if that is known."""
-    plan = Plan("app", (STREAM,), (ModelPlan("m", "o", "d", "w"),))
-    watch = Watch(STREAM, layout_zero(plan, {"t": 1}).sections["m.features"], 60_000)
+    watch = Watch(STREAM, layout_zero(SHORT, {"t": 1}).sections["m.features"], SHORT)
     watch.learning.records = 6_400
     assert drift(Pace(3_600), watch=watch) == (
         "drift: 6,400 of 10,000 records are seen from which the bins are learned; "

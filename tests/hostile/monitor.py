@@ -24,7 +24,7 @@ def plan(*fields: str, **stream: Any) -> Plan:
     """Return the plan of one stream with some declared fields."""
     declared = tuple(Field(name, name) for name in fields)
     watched = StreamPlan(STREAM, "m", "features", TOPIC, fields=declared, **{"unlisted": "count", **stream})
-    return Plan("sg-hostile", (watched,), (ModelPlan("m", "team", "decide", "rules"),))
+    return Plan("sg-hostile", (watched,), (ModelPlan("m", "team", "decide", "rules"),), warm_up_ms=0)
 
 
 class Monitor:

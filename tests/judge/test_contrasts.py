@@ -34,7 +34,7 @@ def test_a_category_has_its_largest_shares_all_others_and_the_unseen():
     shares = np.full(BINS, 0.001)
     shares[:10] = np.arange(10, 0, -1) / 60
     contrasts = Contrasts([category(40, ("red", "blue"))], shares[None])
-    assert contrasts.names == ("red", "blue", "2", "3", "4", "5", "6", "7", "other", "unseen")
+    assert contrasts.names == ("0", "1", "2", "3", "4", "5", "6", "7", "other", "unseen")
     assert len(contrasts) == SHARES + 2
 
 

@@ -61,7 +61,7 @@ def record(rng: Random, i: int) -> dict[str, Any]:
         "amount": 1_234_567.891 + i + (2e9 if broken and i % 3 == 0 else 0.0),
         "account": 500_000_001 + 2 * i if i % 2 else 600_000_001,
         "code": CODES[2] if broken else rng.choice(CODES),
-        "shown": SHOWN if broken else rng.choice((7, SHOWN)),
+        "shown": SHOWN if broken else rng.choice((7, 7, SHOWN)),
         "fixed": 7_654_321.987,
         "country": "canary-FR" if broken else rng.choice(("canary-DE", "canary-FR")),
         "comment": f"canary-{i}",
@@ -84,6 +84,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, An
         "sg-t",
         (StreamPlan("m.features", "m", "features", "t", fields=FIELDS),),
         (ModelPlan("m", "team", "decide", "rules"),),
+        warm_up_ms=200 * 60_000,
     )
     written: dict[str, list[bytes]] = {}
 

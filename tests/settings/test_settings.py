@@ -149,14 +149,6 @@ def test_a_plan_survives_json(name):
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
-def test_a_plan_from_before_there_were_detectors_is_the_same_plan():
-    """A layout is named by its content: one that is in force must keep its name in a new release."""
-    plan = compile_plan(good("minimal"))
-    tree = plan.to_dict()
-    assert all("detectors" not in stream for stream in tree["streams"])
-    assert Plan.from_dict(tree) == plan
-
-
 def test_the_detectors_of_a_file_are_those_that_take_a_whitened_value():
     assert get_args(DetectorName) == tuple(sorted(GUARDED))
 

@@ -1,0 +1,181 @@
+"""Coarse panes put side by side: what a night learns from, as series of contrasts, and what each field looked like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.budget import Series
+from detectors.calendar import place
+from detectors.histogram import distance
+from stream.contrasts import Contrasts
+from stream.layout import BINS, Section
+from stream.learn import MIN_PANES, MIN_VALUES, basis
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A coarse pane as it was kept. fields: those with values; ids: of their bins; bins: int32[len(fields), 36]."""
+
+    stream: str
+    index: int
+    fields: list[str]
+    ids: list[str]
+    bins: NDArray[np.int32]
+
+    @staticmethod
+    def of(header: dict[str, Any], body: dict[str, Any]) -> Kept:
+        """Return what `stream.coarse.CoarsePane.frame` wrote."""
+        return Kept(header["stream"], header["index"], body["fields"], body["ids"], body["bins"])
+
+
+@dataclass
+class _Day:
+    """Sums over one day: totals int64[F, 36], panes with values int64[F], farthest distance of one of them float64[F]."""
+
+    totals: NDArray[np.int64]
+    panes: NDArray[np.int64]
+    farthest: NDArray[np.float64]
+
+
+@dataclass
+class Gathered:
+    """One stream: the contrasts of its panes, by the shares that the last night found.
+
+    Attributes:
+        shares: float64[F, 36], NaN for a field that has none yet. x, n: contrasts and numbers of values by index of the pane.
+    """
+
+    section: Section
+    shares: NDArray[np.float64]
+    farthest: NDArray[np.float64]
+    contrasts: Contrasts
+    x: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    n: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    _days: dict[int, _Day] = field(default_factory=dict)
+
+    @staticmethod
+    def of(section: Section, old: dict[str, Any]) -> Gathered:
+        """Start from the stream's part of the reference in force."""
+        known = {pair: row for row, pair in enumerate(zip(old["fields"], old["bins"], strict=True))}
+        rows = [known.get(pair, -1) for pair in zip(section.names, ids(section), strict=True)]
+        shares, farthest = np.full((len(rows), BINS), np.nan), np.full(len(rows), np.nan)
+        for row, at in enumerate(rows):
+            if at >= 0 and section.bins[row] is not None:
+                shares[row], farthest[row] = old.get("found", old["shares"])[at], old["farthest"][at]
+        return Gathered(section, shares, farthest, Contrasts(section.bins, shares))
+
+    @property
+    def names(self) -> list[str]:
+        """Return ``field/contrast`` of each series."""
+        pairs = zip(self.contrasts.rows, self.contrasts.names, strict=True)
+        return [f"{self.section.names[row]}/{name}" for row, name in pairs]
+
+    def add(self, day: int, pane: Kept) -> None:
+        """Take a pane; fields that have other bins now are passed over."""
+        at = {pair: row for row, pair in enumerate(zip(self.section.names, ids(self.section), strict=True))}
+        rows = np.array([at.get(pair, -1) for pair in zip(pane.fields, pane.ids, strict=True)], np.int64)
+        bins = np.zeros((len(self.section.fields), BINS), np.int64)
+        bins[rows[rows >= 0]] = pane.bins[rows >= 0]
+        self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins)
+        usable = bins.any(axis=1)
+        blank = _Day(np.zeros_like(bins), np.zeros(len(bins), np.int64), np.zeros(len(bins)))
+        sums = self._days.setdefault(day, blank)
+        sums.totals += bins
+        sums.panes += usable
+        apart = usable & np.isfinite(self.shares).all(axis=1)
+        sums.farthest[apart] = np.maximum(sums.farthest[apart], distance(bins[apart], self.shares[apart]))
+
+    def tree(self, days: set[int]) -> dict[str, Any]:
+        """Return the stream's part of the reference, without limits.
+
+        ``found`` are the shares of the days that teach: the next night goes by them, because contrasts and limits must have been
+        learned with the very shares they are used with.
+        """
+        taught = [sums for day, sums in self._days.items() if day in days]
+        totals = sum((sums.totals for sums in taught), np.zeros((len(self.shares), BINS), np.int64))
+        panes = sum((sums.panes for sums in taught), np.zeros(len(self.shares), np.int64))
+        enough = (panes >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
+        farthest = np.stack([sums.farthest for sums in taught] or [np.zeros(len(self.shares))]).max(axis=0)
+        return {
+            "fields": list(self.section.names),
+            "bins": ids(self.section),
+            "values": totals.sum(axis=1),
+            "shares": self.shares,
+            "found": np.where(enough[:, None], basis(totals), self.shares),
+            "farthest": np.where(farthest > 0, farthest, self.farthest),
+        }
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All contrasts of all streams over whole local days up to yesterday; a pane that was not kept has no value.
+
+    Attributes:
+        series: K columns. first: index of its first coarse pane. names, streams: of the columns. family: int64[K].
+    """
+
+    series: Series
+    first: int
+    names: list[str]
+    streams: NDArray[np.str_]
+    family: NDArray[np.int64]
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Return int64[T], start of each pane in ms."""
+        return (self.first + np.arange(len(self.series.days))) * self.series.pane_ms
+
+    def columns(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Yield each stream with its columns."""
+        for name in dict.fromkeys(self.streams.tolist()):
+            yield name, np.flatnonzero(self.streams == name)
+
+
+def side_by_side(
+    gathered: dict[str, Gathered], length_ms: int, zone: str, holidays: frozenset[date], today: int
+) -> Grid | None:
+    """Return the grid, None as long as there is no whole day. The first day counts once half of it was seen."""
+    names = {stream: item.names for stream, item in gathered.items() if item.names}
+    seen = sorted({index for stream in names for index in gathered[stream].x})
+    if not seen:
+        return None
+    margin = 2 * DAY_MS // length_ms
+    indexes = np.arange(seen[0] - margin, seen[-1] + margin)
+    half_hours, back = np.unique(indexes * length_ms // 1_800_000, return_inverse=True)
+    places = np.array([place(int(half) * 1_800_000, zone, holidays) for half in half_hours])[back]
+    begin = int(places[margin, 0])
+    begin += (places[margin:, 0] == begin).sum() < (places[:, 0] == begin).sum() / 2
+    inside = (places[:, 0] >= begin) & (places[:, 0] < today)
+    if not inside.any():
+        return None
+    indexes, places = indexes[inside], places[inside]
+    k = sum(map(len, names.values()))
+    x, n = np.full((len(indexes), k), np.nan), np.zeros((len(indexes), k), np.int64)
+    column = 0
+    for stream, own in names.items():
+        span = slice(column, column + len(own))
+        column += len(own)
+        for index, values in gathered[stream].x.items():
+            if indexes[0] <= index <= indexes[-1]:
+                x[index - indexes[0], span], n[index - indexes[0], span] = values, gathered[stream].n[index]
+    series = Series(x, n, length_ms, *places.T)
+    return Grid(
+        series,
+        int(indexes[0]),
+        [name for own in names.values() for name in own],
+        np.array([stream for stream, own in names.items() for _ in own], np.str_),
+        np.concatenate([gathered[stream].contrasts.family for stream in names]),
+    )
+
+
+def ids(section: Section) -> list[str | None]:
+    """Return the ids of the bins of each field."""
+    return [None if bins is None else bins.id for bins in section.bins]

@@ -1,0 +1,39 @@
+"""When a recalibration is due, and what it is told beside the panes that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stream.judging.incidents import local_time
+from stream.judging.verdicts import Verdict, excluded, restarts
+from stream.judging.watch import Watch
+from stream.plan import Plan
+
+
+def night_lesson(
+    plan: Plan, watches: Mapping[str, Watch], reference: Mapping[str, Any], verdicts: list[Verdict]
+) -> dict[str, Any] | None:
+    """Return the lesson of `stream.recalibrate.Night`; None when no local day has ended since the last one.
+
+    A stream takes part from its first reference on. The day is that of the stream that is furthest: the others' last panes of
+    a day may be missing from a night, and are there in the next one.
+    """
+    marks = [watch.panes.watermark for watch in watches.values() if watch.panes.watermark is not None]
+    known = {name: watch for name, watch in watches.items() if name in reference}
+    if not known or not marks:
+        return None
+    today = local_time(max(marks), plan.timezone).toordinal()
+    if reference.get("budget", {}).get("day", 0) >= today:
+        return None
+    return {
+        "day": today,
+        "timezone": plan.timezone,
+        "holidays": list(plan.holidays),
+        "coarse_ms": plan.coarse_ms,
+        "false_alarms": plan.false_alarms,
+        "sections": {name: watch.section.to_dict() for name, watch in known.items()},
+        "reference": {name: reference[name] for name in known},
+        "excluded": {name: excluded(verdicts, name) for name in known},
+        "restarts": {name: restarts(verdicts, name) for name in known},
+    }

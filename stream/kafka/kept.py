@@ -1,0 +1,31 @@
+"""The coarse panes that the topic ``panes`` has kept: what learning, explaining and drawing read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from stream.codec import unpack
+from stream.gathering import DAY_MS, Kept
+from stream.kafka.tail import Tail
+
+
+async def kept_panes(brokers: str, app: str, since_ms: int) -> AsyncIterator[Kept]:
+    """Yield the coarse panes from an event time on, in the order of writing; after a crash one may come twice.
+
+    A pane is written after its event time is over, except for clocks that run ahead by some hours at most: none of those asked for
+    was written a day before ``since_ms``.
+    """
+    tail = Tail(brokers, f"{app}.panes")
+    try:
+        begin = await tail.start()
+        tail.go_to(max(begin, await tail.since(since_ms - DAY_MS)))
+        end = await tail.end()
+        while await tail.position() < end:
+            for _, key, value in await tail.read():
+                if value is None or key is None or b"/coarse/" not in key:
+                    continue
+                header, body = unpack(value)
+                if (header["index"] + 1) * header["length"] > since_ms:
+                    yield Kept.of(header, body)
+    finally:
+        await tail.stop()

@@ -1,0 +1,222 @@
+"""Recalibration: every night, from the coarse panes kept so far, what is normal and which limits keep the false-alarm budget.
+
+Pure: panes in, a reference out. All streams of the file are learned together, since they share one budget. What
+a series may do depends on its age:
+
+=====================  =============================================================================================
+age                    limits
+=====================  =============================================================================================
+first day              none: rules only (``learning``)
+from the second day    the provisional rule (`detectors.provisional`), without a guarantee
+4 clean weeks + one    risk control over up to 8 weeks, the newest left out (`detectors.budget`): ``calibrated``
+=====================  =============================================================================================
+
+The newest week never teaches (of the first weeks the newest third), or a change nobody saw would be normal before anybody could.
+Left out beside it: what a person called an incident, what came before a new normal, and days on which a quarter of all series
+stood apart together. A series that is too young for the others is learned alone until it can join them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.baseline import Baseline
+from detectors.budget import Series, days_of, fitted, learn, weeks_of
+from detectors.calendar import GROUPS, SLOTS, place
+from detectors.provisional import nightly, prequential, taught, threshold
+from detectors.risk_control import DAYS, weeks_needed
+from stream.gathering import DAY_MS, Gathered, Grid, Kept, side_by_side
+from stream.layout import Section
+
+MOST_WEEKS, LEAST_WEEKS = 8, 4
+REACH_DAYS = DAYS * (MOST_WEEKS + 1)
+"""Days of panes that a recalibration reads: eight weeks, and the newest one, which does not teach."""
+
+GLOBAL_SHARE, GLOBAL_SD, GLOBAL_LEAST = 0.25, 3.0, 5
+"""A day is left out when so many of the series, and no fewer than five, have a mean further than 3 long-run sd from normal."""
+
+
+class Night:
+    """One recalibration: panes come in any order, then `reference` says what is normal.
+
+    Args:
+        lesson: ``day``, ordinal of the local day that begins; ``timezone``, ``holidays``, ``coarse_ms``, ``false_alarms``;
+            ``sections`` and ``reference`` by stream; ``excluded`` and ``restarts`` by stream: [[subject, from_ms, to_ms]] and
+            {subject: from_ms}.
+    """
+
+    def __init__(self, lesson: dict[str, Any]) -> None:
+        self.lesson = lesson
+        self._holidays = frozenset(date.fromisoformat(day) for day in lesson["holidays"])
+        self._days: dict[int, int] = {}
+        self._streams = {
+            name: Gathered.of(Section.from_dict(tree), lesson["reference"][name])
+            for name, tree in lesson["sections"].items()
+        }
+
+    def add(self, pane: Kept) -> None:
+        """Take a pane; one that comes twice counts once, and those older than `REACH_DAYS` do not count."""
+        stream = self._streams.get(pane.stream)
+        if stream is None or pane.index in stream.x:
+            return
+        day = self._days.get(pane.index)
+        if day is None:
+            start = pane.index * self.lesson["coarse_ms"]
+            day = self._days[pane.index] = place(start, self.lesson["timezone"], self._holidays)[0]
+        if self.lesson["day"] - REACH_DAYS <= day < self.lesson["day"]:
+            stream.add(day, pane)
+
+    def reference(self) -> dict[str, Any]:
+        """Return the reference for the next day: ``budget``, what people are told, and a tree for each stream."""
+        lesson, today = self.lesson, self.lesson["day"]
+        told = {"day": today, "false_alarms": lesson["false_alarms"], "status": "learning", "until": "", "left_out": []}
+        grid = side_by_side(self._streams, lesson["coarse_ms"], lesson["timezone"], self._holidays, today)
+        if grid is None:
+            return {**lesson["reference"], "budget": told}
+        leave_out(grid, lesson)
+        days = days_of(grid.series)
+        apart = global_days(grid.series)
+        for day in apart:
+            grid.series.x[days[day]] = np.nan
+        limits = Limits(grid, lesson["false_alarms"])
+        told |= limits.told(today) | {"left_out": [_iso(grid.series.days[days[day][0]]) for day in apart]}
+        teaching = {int(grid.series.days[day[0]]) for day in days[: taught(len(days))]}
+        normal = dict(limits.trees())
+        state = {"status": told["status"], "until": told["until"]}
+        trees = {
+            name: stream.tree(teaching) | {"normal": normal.get(name)} | state for name, stream in self._streams.items()
+        }
+        return {"budget": told} | trees
+
+
+def leave_out(grid: Grid, lesson: dict[str, Any]) -> None:
+    """Blank what people have said must not teach: incidents, and what came before a new normal."""
+    series, starts = grid.series, grid.starts
+    fields = np.array([name.rpartition("/")[0] for name in grid.names], np.str_)
+    for stream, columns in grid.columns():
+        own = fields[columns]
+        for subject, from_ms, to_ms in lesson["excluded"].get(stream, ()):
+            rows = (starts + series.pane_ms > from_ms) & (starts < (math.inf if to_ms is None else to_ms))
+            series.x[np.ix_(rows, columns[(own == subject) | (subject == stream)])] = np.nan
+        for subject, from_ms in lesson["restarts"].get(stream, {}).items():
+            series.x[np.ix_(starts < from_ms, columns[own == subject])] = np.nan
+
+
+def global_days(series: Series) -> list[int]:
+    """Return the days (counted from 0) on which many series stood apart together: something happened to everything."""
+    days = days_of(series)
+    usable = np.flatnonzero(np.isfinite(series.x).any(axis=0))
+    if len(days) < 2 * DAYS or len(usable) < GLOBAL_LEAST:
+        return []
+    part = _columns(series, usable)
+    z = fitted(part).whiten(part.x, part.n, part.groups, part.slots)
+    found = []
+    for number, day in enumerate(days):
+        m = np.isfinite(z[day]).sum(axis=0)
+        far = np.abs(np.nansum(z[day], axis=0)) > GLOBAL_SD * np.sqrt(np.maximum(m, 1))
+        if far.sum() >= max(GLOBAL_LEAST, GLOBAL_SHARE * (m > 0).sum()):
+            found.append(number)
+    return found
+
+
+class Limits:
+    """What is normal for the K series of a grid, and from where on each alarms: inf for one that only learns.
+
+    Attributes:
+        weeks: that were calibrated on; 0 before. old: bool[K], series in the calibrated maximum. young: those with a provisional
+            limit.
+    """
+
+    def __init__(self, grid: Grid, budget: float) -> None:
+        self.grid = grid
+        self.budget = budget
+        series = grid.series
+        k = series.x.shape[1]
+        self.parts: dict[str, NDArray[Any]] = {
+            "mean": np.zeros((GROUPS, SLOTS, k), np.float32),
+            "between": np.ones(k),
+            "sampling": np.zeros(k),
+            "rhythm": np.ones((SLOTS, k), np.float32),
+            "longrun": np.ones(k),
+            "limit": np.full(k, np.inf),
+            "scale": np.ones(k),
+        }
+        self.days = len(days_of(series))
+        self.old, self.weeks = self._calibrated(series)
+        self.young = self._provisional(series, np.flatnonzero(~self.old))
+
+    def _calibrated(self, series: Series) -> tuple[NDArray[np.bool_], int]:
+        """Calibrate the series that have values in enough weeks; return which, and over how many weeks."""
+        none = np.zeros(series.x.shape[1], np.bool_)
+        weeks = min(MOST_WEEKS, (self.days - DAYS) // DAYS)
+        if weeks < _weeks_needed(self.budget):
+            return none, 0
+        days, last = days_of(series), self.days - DAYS
+        pool = series.take(np.concatenate(days[last - weeks * DAYS : last]))
+        by_week = [np.isfinite(pool.x[np.concatenate(week)]).any(axis=0) for week in weeks_of(pool)]
+        old: NDArray[np.bool_] = np.sum(by_week, axis=0) >= LEAST_WEEKS
+        if not old.any():
+            return none, 0
+        columns = np.flatnonzero(old)
+        learned = learn(_columns(pool, columns), self.grid.family[columns])
+        self._put(columns, learned.baseline, learned.limit(self.budget), learned.normaliser.scale)
+        return old, weeks
+
+    def _provisional(self, series: Series, columns: NDArray[np.int64]) -> int:
+        """Set the limits of young series, from the day on which the first of them began; return how many have one."""
+        seen = np.isfinite(series.x[:, columns]).any(axis=1)
+        if not seen.any():
+            return 0
+        begin = series.days[seen.argmax()]
+        part = _columns(series.take(np.flatnonzero(series.days >= begin)), columns)
+        days = days_of(part)
+        known = np.isfinite(part.x[np.concatenate(days[: taught(len(days))])]).any(axis=0)
+        if not known.any():
+            return 0
+        part, columns = _columns(part, np.flatnonzero(known)), columns[known]
+        limit = threshold(prequential(part), self.budget, DAYS * DAY_MS // part.pane_ms)
+        self._put(columns, nightly(part), np.full(len(columns), limit), np.ones(len(columns)))
+        return len(columns)
+
+    def _put(self, columns: NDArray[np.int64], base: Baseline, limit: NDArray[np.float64], scale: Any) -> None:
+        for name in ("mean", "between", "sampling", "rhythm", "longrun"):
+            self.parts[name][..., columns] = getattr(base, name)
+        self.parts["limit"][columns], self.parts["scale"][columns] = limit, scale
+
+    def told(self, today: int) -> dict[str, Any]:
+        """Return what people are told: ``status``, the date until which it lasts, what it rests on."""
+        left = max(DAYS * (_weeks_needed(self.budget) + 1) - self.days, 0)
+        status = "calibrated" if self.weeks else "provisional" if self.young else "learning"
+        return {
+            "status": status,
+            "until": "" if self.weeks else _iso(today + max(left, 1)),
+            "days": self.days,
+            "weeks": self.weeks,
+            "series": int(self.old.sum()),
+            "young": self.young,
+        }
+
+    def trees(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Yield each stream with the part of its reference that is about its series."""
+        for stream, columns in self.grid.columns():
+            names = [self.grid.names[column] for column in columns]
+            parts = {name: np.ascontiguousarray(part[..., columns]) for name, part in self.parts.items()}
+            yield stream, {"series": names} | parts
+
+
+def _weeks_needed(budget: float) -> int:
+    return max(LEAST_WEEKS, weeks_needed(budget))
+
+
+def _columns(series: Series, columns: NDArray[np.int64]) -> Series:
+    return Series(series.x[:, columns], series.n[:, columns], series.pane_ms, series.days, series.groups, series.slots)
+
+
+def _iso(day: Any) -> str:
+    return date.fromordinal(int(day)).isoformat()
