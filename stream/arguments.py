@@ -100,6 +100,16 @@ A rule that still holds opens an incident again, at once or after the mute.
 """,
         'streamgauge verdict fraud.yaml 3f2a91 mute --for 2d --why "fix on Monday"',
     ),
+    "baseline": (
+        "what is normal: show it, list, compare, build and adopt references",
+        """\
+A baseline is a reference: what the values of each field look like, their usual
+course of a day, and the limits from which drift alarms. Every night a new one
+is learned. NAME is `current`, the beginning of an address (baseline list), or
+a file that `build` wrote.
+""",
+        "streamgauge baseline show -c fraud.yaml --field amount",
+    ),
     "reopen": (
         "move the monitor to another position of a topic",
         """\
@@ -146,7 +156,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
             formatter_class=shape,
             allow_abbrev=False,
         )
-        if name not in ("demo", "version"):
+        if name not in ("demo", "version", "baseline"):
             sub.add_argument("file", nargs="?", metavar="FILE", help=f"configuration file (default: {DEFAULT_FILE})")
             sub.add_argument("-c", "--config", metavar="FILE", help="the same, as an option")
     _options(by_name)
@@ -198,11 +208,37 @@ def _options(by_name: dict[str, Parser]) -> None:
     verdict.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="how long to mute, up to 7d")
     verdict.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the alert")
 
+    _baseline(by_name["baseline"])
+
     alerts = by_name["alerts"]
     alerts.add_argument("--json", action="store_true", help="one JSON object on a line, as replay --alerts writes it")
     which = alerts.add_mutually_exclusive_group()
     which.add_argument("--follow", action="store_true", help="go on printing until interrupted")
     which.add_argument("--state", action="store_true", help="the newest state of each alert as a page, not every event")
+
+
+def _baseline(parser: Parser) -> None:
+    """Give ``baseline`` its actions; each takes the configuration file as an option, because it takes names."""
+    actions = parser.add_subparsers(
+        dest="action", required=True, title="actions", metavar="ACTION", parser_class=Parser
+    )
+    show = actions.add_parser("show", help="draw what is normal, by stream and field")
+    show.add_argument("baseline", nargs="?", default="current", metavar="NAME", help="which (default: current)")
+    show.add_argument("--field", metavar="FIELD", help="one field in detail: its name, or STREAM/FIELD")
+    show.add_argument("--html", metavar="FILE", help="write a page with all of it as well")
+    actions.add_parser("list", help="the stored references: which one is in force, and since when")
+    diff = actions.add_parser("diff", help="which fields, shares and limits are other ones")
+    diff.add_argument("before", metavar="NAME", help="an address, a file, or current")
+    diff.add_argument("after", nargs="?", default="current", metavar="NAME", help="the other (default: current)")
+    adopt = actions.add_parser("adopt", help="bring a stored reference, or one from a file, into force")
+    adopt.add_argument("baseline", metavar="NAME", help="an address or a file")
+    adopt.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the ledger")
+    build = actions.add_parser("build", help="learn one now: from the panes that were kept, or from files of records")
+    build.add_argument("--input", action="append", metavar="TOPIC=FILE", help="a file of records, as for replay")
+    build.add_argument("--output", default="baseline.sgb", metavar="FILE", help="where to (default: baseline.sgb)")
+    for sub in actions.choices.values():
+        sub.add_argument("-c", "--config", metavar="FILE", help=f"configuration file (default: {DEFAULT_FILE})")
+    parser.set_defaults(file=None)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
