@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import random
 import shlex
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stream.arguments import parse
-from stream.codec import pack
+from stream.codec import pack, unpack
 from stream.commands.baseline_file import Saved, read, write
 from stream.commands.baseline_stored import Stored
+from stream.config.compile import compile_plan
+from stream.config.settings import load
 from stream.exits import NO_INPUT, USAGE, Refusal
+from stream.gathering import Kept
+from stream.judge import Judge
 from stream.layout import Layout
+from stream.publishing import Message
+from stream.replay import Replay
 from tests.cli.conftest import Command, Configuration, Configure
 from tests.cli.test_cli import NOBODY
 from tests.judge.test_baselines import HOSTILE, made
@@ -194,3 +201,54 @@ def test_a_baseline_is_built_from_a_file_of_records(
     found = read(target)
     assert sorted(found.reference) == ["budget", "fraud.features"]
     assert found.layout.sections["fraud.features"].learned
+
+
+def test_a_baseline_is_built_from_the_kept_panes(
+    streamgauge: Command, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the next night will learn it: from the panes of whole days, by the bins that are in force."""
+    settings = load(configuration.file)
+    rng, lines, kept = random.Random(1), [], []
+    for i in range(4 * 288 * 40):
+        at = 1_767_571_200_000 + i * 300_000 // 40
+        value = {
+            "ts": at,
+            "type": "payment",
+            "tx": {"amount": round(rng.gauss(50, 9), 2)},
+            "country": rng.choice("abc"),
+        }
+        lines.append(json.dumps({"timestamp": at, "value": value}))
+    source, target = tmp_path / "days.jsonl", tmp_path / "kept.sgb"
+    source.write_text("\n".join(lines))
+
+    def emit(message: Message) -> None:
+        if b"/coarse/" in message.key and message.value is not None:
+            kept.append(Kept.of(*unpack(message.value)))
+
+    replay = Replay(compile_plan(settings), {configuration.features: source}, settings.key.secret, emit)
+    replay.run()
+
+    async def standing(*_: str) -> Judge:
+        return replay.judge
+
+    async def panes(*_: object) -> AsyncIterator[Kept]:
+        for pane in kept:
+            yield pane
+
+    async def there(*_: str) -> None:
+        return
+
+    monkeypatch.setattr("stream.commands.standing.judge", standing)
+    monkeypatch.setattr("stream.commands.baseline_build.kept_panes", panes)
+    monkeypatch.setattr("stream.commands.baseline_build.require_ours", there)
+    ended = streamgauge("baseline", "build", "--output", target, "-c", configuration.file)
+    assert (ended.code, "reading the kept panes: 100 %" in ended.err) == (0, True), ended.err
+    assert "from 3 whole days; left out: no day" in ended.out
+    assert "fraud.features: provisional until 2026-02-" in ended.out
+    assert read(target).layout.id == replay.judge.layout.id  # type: ignore[union-attr]
+    (course,) = [
+        item
+        for item in streamgauge("baseline", "show", target, "-c", configuration.file).out.splitlines()
+        if "sd" in item
+    ]
+    assert course.startswith("    day ")
