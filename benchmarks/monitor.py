@@ -13,7 +13,8 @@ from typing import Any
 
 from stream.batch import RecordBatch
 from stream.codec import unpack
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
+from stream.judging.proposal import Proposal
 from stream.layout import Layout, Section, layout_zero
 from stream.learn import learn_references
 from stream.ledger import Key, adopt_header, open_header, tick_header

@@ -81,6 +81,12 @@ class ShiryaevRoberts(Detector):
         self.ratio = np.zeros((len(limit), 2 * DOUBLINGS))
         self.last = np.zeros(len(limit), np.int64)
 
+    def at_limit(self, limit: Floats) -> ShiryaevRoberts:
+        """Return a detector that goes on from here at other limits; what was concluded at the old ones is not carried over."""
+        other = ShiryaevRoberts(limit, self.tau_ms, self.min_n)
+        other.restore({**self.state(), "threshold": other.threshold, "status": other.status})
+        return other
+
     def step(self, rows: Ints, x: Floats, n: Ints, t: int) -> None:
         at = self.at(rows)
         keep = np.exp(np.minimum(self.last[at] - t, 0) / self.tau_ms)

@@ -9,7 +9,6 @@ writes the ``adopt`` note, and the note is what changes a count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from stream.coarse import CoarsePane
@@ -22,6 +21,8 @@ from stream.judging.happenings import blind, dead_letters, lost, poisoned, reope
 from stream.judging.incidents import Clock, Incidents, Transition, local_time
 from stream.judging.news import Moment
 from stream.judging.night import night_lesson
+from stream.judging.promise import WINDOW_DAYS, Realised
+from stream.judging.proposal import Proposal
 from stream.judging.verdicts import RESET, Verdicts
 from stream.judging.watch import Watch
 from stream.layout import Layout, Section
@@ -38,19 +39,6 @@ Blobs = Callable[[str], Any]
 
 Outputs = list[Message]
 """What one ledger record caused: events for ``alerts`` and ``alerts.state``, closed panes, references to unreadable records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Something to bring into force: ``what`` is ``layout`` or ``reference``, ``tree`` its blob."""
-
-    what: str
-    tree: dict[str, Any]
-    parent: str | None
-
-    @property
-    def new(self) -> str:
-        return digest(self.tree)
 
 
 class Judge:
@@ -292,6 +280,13 @@ class Judge:
     def reference_proposal(self, learned: dict[str, Any]) -> Proposal:
         """Return the proposal that adds what was learned to the reference in force."""
         return Proposal("reference", {**self.reference, **learned}, self.fold.in_force.get("reference"))
+
+    def realised(self, window: int = WINDOW_DAYS) -> Realised:
+        """Return what has come of the false-alarm budget over so many days."""
+        if self.incidents is None:
+            return Realised(0, 0, 0)
+        today = local_time(self._clock().event_ms, self._plan.timezone).toordinal()
+        return self.incidents.promise.realised(today, self.said.given, window)
 
     def recalibration(self) -> dict[str, Any] | None:
         """Return what `stream.recalibrate` needs beside the kept panes, once for each local day; None when it is not due."""

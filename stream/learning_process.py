@@ -15,11 +15,9 @@ from stream.codec import pack, unpack
 from stream.gathering import DAY_MS
 from stream.kafka.kept import kept_panes
 from stream.learn import learn_references
-from stream.recalibrate import REACH_DAYS, Night
+from stream.recalibrate import EPOCH, REACH_DAYS, Night
 
 NICE = 10
-EPOCH = 719_163
-"""Ordinal of 1970-01-01."""
 
 
 async def night(lesson: dict[str, Any], brokers: str, app: str) -> dict[str, Any]:

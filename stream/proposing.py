@@ -9,7 +9,8 @@ from typing import Any
 
 from stream.clock import Clocks
 from stream.codec import pack, unpack
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
+from stream.judging.proposal import Proposal
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.producer import Producer
 from stream.kafka.store import Store

@@ -38,6 +38,8 @@ MOST_WEEKS, LEAST_WEEKS = 8, 4
 REACH_DAYS = DAYS * (MOST_WEEKS + 1)
 """Days of panes that a recalibration reads: eight weeks, and the newest one, which does not teach."""
 
+EPOCH = date(1970, 1, 1).toordinal()
+
 GLOBAL_SHARE, GLOBAL_SD, GLOBAL_LEAST = 0.25, 3.0, 5
 """A day is left out when so many of the series, and no fewer than five, have a mean further than 3 long-run sd from normal."""
 

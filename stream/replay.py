@@ -18,7 +18,8 @@ from stream.batch import RecordBatch
 from stream.codec import unpack
 from stream.gathering import DAY_MS, Kept
 from stream.jsonl import Line, read_lines
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
+from stream.judging.proposal import Proposal
 from stream.layout import layout_zero
 from stream.learn import learn_references
 from stream.ledger import adopt_header, open_header

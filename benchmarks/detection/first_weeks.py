@@ -16,7 +16,7 @@ from benchmarks.detection.data import DAY_MS
 from benchmarks.detection.null import Environment, renumbered
 from benchmarks.detection.steps import HORIZON_DAYS, SIZES, Steps
 from detectors.base import Ints
-from detectors.budget import Series, weeks_of
+from detectors.budget import Series, day_maxima, weeks_of
 from detectors.provisional import MOST_DAYS, nightly, threshold
 from detectors.risk_control import DAYS
 from detectors.shiryaev_roberts import ShiryaevRoberts
@@ -46,20 +46,23 @@ def life(
     k = calm.x.shape[1]
     both = with_steps(calm, steps, unit)
     days = [day for week in weeks_of(both) for day in week]
-    watch = ShiryaevRoberts(np.full(both.x.shape[1], np.inf))
+    watch, learner = ShiryaevRoberts(np.full(both.x.shape[1], np.inf)), ShiryaevRoberts(np.full(k, np.inf))
     maxima, over = np.zeros((0, k)), [np.zeros(both.x.shape[1], np.bool_)]
     found = np.full(len(steps.stream), np.inf)
     for age, day in enumerate(days[1:], 1):
         base = nightly(both.take(np.concatenate(days[:age])))
         limit = threshold(maxima, budget, DAYS * DAY_MS // both.pane_ms)
         z = base.whiten(both.x[day], both.n[day], both.groups[day], both.slots[day])
+        start = int(day[0]) * both.pane_ms
+        maxima = np.concatenate([maxima, day_maxima(learner, z[:, :k], both.n[day][:, :k], start, both.pane_ms)[None]])
+        watch = watch.at_limit(np.full(both.x.shape[1], limit))
         best = np.zeros(both.x.shape[1])
         for position, pane in enumerate(day.tolist()):
             watch.update(z[position], both.n[pane], (pane + 1) * both.pane_ms)
             np.maximum(best, watch.statistic, out=best)
             alarmed = (watch.statistic[k:] > limit) & np.isinf(found) & (pane >= steps.onset)
             found[alarmed] = (pane + 1 - steps.onset[alarmed]) * both.pane_ms / 3_600_000
-        maxima = np.concatenate([maxima, best[None, :k]])[-MOST_DAYS:]
+        maxima = maxima[-MOST_DAYS:]
         over.append(best > limit)
     return by_age(np.array(over)[:, :k]), judged(found, np.array(over)[:, :k], steps, both.pane_ms)
 

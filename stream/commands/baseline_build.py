@@ -23,9 +23,8 @@ from stream.jsonl import BadLineError
 from stream.judging.night import night_lesson
 from stream.kafka.cluster import require_ours
 from stream.kafka.kept import kept_panes
-from stream.learning_process import EPOCH
 from stream.plan import Plan
-from stream.recalibrate import REACH_DAYS, Night
+from stream.recalibrate import EPOCH, REACH_DAYS, Night
 from stream.replay import Replay
 
 Progress = Callable[[int], None]

@@ -13,6 +13,7 @@ from stream.config.errors import visible
 from stream.counts import CLASSES
 from stream.judging.describe import span
 from stream.judging.findings import SEVERITIES
+from stream.judging.promise import KEPT_DAYS
 from stream.judging.watch import Watch
 from stream.reading.eventtime import milliseconds
 from stream.replay import Replay
@@ -50,7 +51,20 @@ def summing_up(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
         yield Text()
         yield from _incident(item)
     yield Text()
+    yield Text(budget(replay))
+    yield Text()
     yield from map(Text, _account(replay))
+
+
+def budget(replay: Replay) -> str:
+    """Return how much of the false-alarm budget would have been used."""
+    judge, promised = replay.judge, replay.plan.false_alarms
+    told, used = judge.reference.get("budget", {}), judge.realised(KEPT_DAYS)
+    if not used.days:
+        return "The false-alarm budget was not used: drift has no limits before a whole day was learned from"
+    end = f", provisional until {told['until']}" if told.get("status") == "provisional" else ""
+    days = f"drift incidents opened on {number(used.openings, 'day')} in {used.days / 7:.1f} weeks"
+    return f"The false-alarm budget of {promised:.3g} a week: {days}, {used.per_week:.2f} a week{end}"
 
 
 def _incident(item: Told) -> Iterator[Text]:

@@ -104,7 +104,7 @@ class Drift:
         at = {name: k for k, name in enumerate(self.series) if self.contrasts.rows[k] in set(rows.tolist())}
         series = np.array([at.get(name, -1) for name in moved.series], np.int64)
         state = Detector.carry(self.shift.state(), series, moved.shift.state())
-        # what was concluded at the old limit ended with it
+        # what was concluded at the old limits ended with them
         moved.shift.restore({**state, "threshold": moved.shift.threshold, "status": moved.shift.status})
         moved.recent = self.recent.carry(series)
         old = self.section.versions

@@ -18,7 +18,7 @@ WINDOW_DAYS = 56
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """Over the last eight weeks, or since limits were there first.
+    """What became of a promise over some days, or since limits were there first.
 
     Attributes:
         openings: counted ones. true: those that a person called an incident. days: over which.
@@ -52,11 +52,11 @@ class Promise:
             self.opened = [item for item in self.opened if item[0] > day - KEPT_DAYS] + [(day, owner, incident)]
         return None if first == incident else first
 
-    def realised(self, today: int, verdicts: Iterable[Verdict] = ()) -> Realised:
-        """Return what has come of the promise up to a local day."""
-        if self.since is None:
+    def realised(self, today: int, verdicts: Iterable[Verdict] = (), window: int = WINDOW_DAYS) -> Realised:
+        """Return what has come of the promise up to a local day, over so many days."""
+        if self.since is None or today < self.since:
             return Realised(0, 0, 0)
-        begin = max(self.since, today - WINDOW_DAYS)
+        begin = max(self.since, today - window + 1)
         names = [name for day, _, name in self.opened if begin <= day <= today]
         judged = {given["incident"]: given["verdict"] for given in verdicts}
         return Realised(len(names), sum(judged.get(name) == "incident" for name in names), today - begin + 1)

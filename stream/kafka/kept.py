@@ -10,9 +10,9 @@ from stream.kafka.tail import Tail
 
 
 async def kept_panes(brokers: str, app: str, since_ms: int) -> AsyncIterator[Kept]:
-    """Yield the coarse panes from an event time on, in the order of writing; after a crash one may come twice.
+    """Yield the coarse panes from an event time on, as they were written: after a crash one may come twice.
 
-    A pane is written after its event time is over, except for clocks that run ahead by some hours at most: none of those asked for
+    A pane is written after its event time is over, except for clocks that run ahead by some hours at most: none asked for
     was written a day before ``since_ms``.
     """
     tail = Tail(brokers, f"{app}.panes")

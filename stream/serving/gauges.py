@@ -12,6 +12,7 @@ from detectors import Status
 from stream.hosting import JudgeHost
 from stream.judging.watch import Watch
 from stream.learn import MIN_PANES
+from stream.recalibrate import EPOCH
 from stream.serving import metrics as m
 from stream.serving.exposition import PAUSE, Registry
 from stream.serving.metrics import Sample
@@ -63,6 +64,12 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     yield m.GAPS, (), host.judge.gaps
     if host.judge.incidents is None or not worker.speaks:
         return
+    yield m.FALSE_ALARMS, (), (worker.layout or host.judge.layout or worker).plan.false_alarms
+    realised = host.judge.realised()
+    if realised.days:
+        yield m.FALSE_ALARMS_REALISED, (), realised.per_week
+    if "budget" in host.judge.reference:
+        yield m.DRIFT_LIMITS, (), (host.judge.reference["budget"]["day"] - EPOCH) * 86_400
     owners = {} if worker.layout is None else {model.name: model.owner for model in worker.layout.plan.models}
     for item in host.judge.incidents.open():
         yield m.INCIDENT, (item.model, item.check, item.subject, item.severity), 1
@@ -89,6 +96,8 @@ def _streams(worker: Worker) -> Iterator[Sample]:
             yield m.PANES, (name, kind), count
         if watch.panes.watermark is not None:
             yield m.WATERMARK, (name,), watch.panes.watermark / 1000
+        for state in ("learning", "provisional", "calibrated"):
+            yield m.DRIFT_STATE, (name, state), float(watch.bank.drift.status == state)
         yield (
             m.REFERENCE_PANES,
             (name,),

@@ -167,6 +167,24 @@ REFERENCE_PANES = _gauge(
     "max",
     "Coarse panes still needed before drift is watched; 0 when it is.",
 )
+DRIFT_STATE = _gauge(
+    "drift_state", ("stream", "state"), "1", "max", "1 for how far limits are: learning, provisional or calibrated."
+)
+DRIFT_LIMITS = _gauge(
+    "drift_limits_timestamp_seconds",
+    (),
+    "s",
+    "max",
+    "Begin of the local day for which the limits in force were learned.",
+)
+FALSE_ALARMS = _gauge("false_alarms_promised_per_week", (), "1", "max", "The stated budget of the whole file.")
+FALSE_ALARMS_REALISED = _gauge(
+    "false_alarms_realised_per_week",
+    (),
+    "1",
+    "max",
+    "Days on which drift incidents opened, less those that a person called an incident, over the last eight weeks.",
+)
 ALERT_EVENTS = _counter(
     "alert_events", ("check", "severity", "status"), "events", "max", "Alert events by check, severity and status."
 )

@@ -83,7 +83,7 @@ class Ledger:
 
 
 def panes(address: str, app: str) -> tuple[dict[str, bytes], int]:
-    """Return the closed panes by key, and how many records were written again; what is, coarse panes too, is the same to the byte."""
+    """Return the closed panes by key, and how many records came again: coarse panes too, each the same to the byte."""
     found: dict[str, bytes] = {}
     repeated = 0
     for record in read(address, f"{app}.panes"):

@@ -9,7 +9,8 @@ from typing import Any
 from stream.batch import Headers, RecordBatch
 from stream.codec import unpack
 from stream.counts import FieldCounts, PaneCounts, StreamCounts
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
+from stream.judging.proposal import Proposal
 from stream.layout import Layout, layout_zero
 from stream.learn import learn_references
 from stream.ledger import adopt_header, open_header

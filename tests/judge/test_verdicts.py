@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from stream.codec import pack, unpack
-from stream.judge import Judge, Proposal
+from stream.judge import Judge
 from stream.judging.decision import is_decision
 from stream.judging.drift import Drift
 from stream.judging.incident import Incident
 from stream.judging.incidents import Clock, Incidents
+from stream.judging.proposal import Proposal
 from stream.judging.verdicts import KEPT, Verdicts, excluded, note, restarts
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 from tests.hostile.monitor import BEGIN, STREAM, TOPIC, Monitor
