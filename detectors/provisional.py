@@ -4,7 +4,7 @@ There are not yet weeks to calibrate on (`detectors.risk_control`), but every ni
 scored before it taught. Over n such days the openings at a constant threshold u are counted, and a pseudo-count stands
 for what so few days cannot have shown:
 
-$$ u = \min\Big\{u : N(u) + \min\big(c, (u_0/u)^2\big) \le b\,(n/7 + 1)\Big\}, \qquad u_0 = 2.5 \log(KT) $$
+$$ u = \min\Big\{u : N(u) + \min\big(c, (u_0/u)^2\big) \le b\,(n/7 + 1)\Big\}, \qquad u_0 = 3 \log(KT) $$
 
 with T panes a week. It is never below $\log(KT/b)$, which is right for independent values, and not below $u_0$ in the
 first week. The newest days do not teach (an embargo of a third of the age, at most a week), or a fault would become
@@ -27,14 +27,17 @@ from detectors.budget import Series, day_maxima, days_of, fitted
 from detectors.risk_control import DAYS, cap, openings
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
-FACTOR = 2.5
+FACTOR = 3.0
 """u0 over log(KT): what real streams needed who had only a few days."""
 
 MOST_DAYS = 56
 """Older days do not teach, and their maxima do not count."""
 
-FIRST_LONGRUN = 3.0
+FIRST_LONGRUN = 5.0
 """Long-run sd after one day, from which none can be learned."""
+
+WIDENED = 2.0
+"""Days of whose missing waves the long-run sd is widened by (1 + WIDENED / days)."""
 
 
 def taught(age: int) -> int:
@@ -49,7 +52,7 @@ def taught(age: int) -> int:
 def nightly(series: Series) -> Baseline:
     """Learn what is normal from all days so far, the embargo left out.
 
-    Noise is measured against held-out days, and the long-run sd widened by (1 + 1/days): few days hold few of the slow waves.
+    Noise is measured against held-out days, and the long-run sd is widened: few days hold few of the slow waves.
 
     Args:
         series: from the first day on.
@@ -57,7 +60,7 @@ def nightly(series: Series) -> Baseline:
     days = days_of(series)
     kept = days[: taught(len(days))][-MOST_DAYS:]
     base = fitted(series.take(np.concatenate(kept)), held_out=True)
-    wide = np.full_like(base.longrun, FIRST_LONGRUN) if len(kept) == 1 else base.longrun * (1.0 + 1.0 / len(kept))
+    wide = np.full_like(base.longrun, FIRST_LONGRUN) if len(kept) == 1 else base.longrun * (1.0 + WIDENED / len(kept))
     return replace(base, longrun=wide)
 
 
@@ -93,7 +96,7 @@ def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
 
     >>> quiet = np.zeros((20, 10))
     >>> [round(threshold(quiet[:n], 1.0, 672), 1) for n in (0, 7, 20)]
-    [22.0, 15.6, 8.8]
+    [26.4, 18.7, 8.8]
     """
     require(budget > 0.0, f"'budget' must be > 0, got {budget}")
     n, k = maxima.shape
