@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -78,12 +78,13 @@ class Gathered:
         pairs = zip(self.contrasts.rows, self.contrasts.names, strict=True)
         return [f"{self.section.names[row]}/{name}" for row, name in pairs]
 
-    def add(self, day: int, pane: Kept) -> None:
-        """Take a pane; fields that have other bins now are passed over."""
+    def add(self, day: int, pane: Kept, wrong: Collection[str] = ()) -> None:
+        """Take a pane; fields that have other bins now are passed over, and those that are wrong (the stream's name: all)."""
         at = {pair: row for row, pair in enumerate(zip(self.section.names, ids(self.section), strict=True))}
         rows = np.array([at.get(pair, -1) for pair in zip(pane.fields, pane.ids, strict=True)], np.int64)
         bins = np.zeros((len(self.section.fields), BINS), np.int64)
         bins[rows[rows >= 0]] = pane.bins[rows >= 0]
+        bins[[pane.stream in wrong or name in wrong for name in self.section.names]] = 0
         self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins)
         usable = bins.any(axis=1)
         blank = _Day(np.zeros_like(bins), np.zeros(len(bins), np.int64), np.zeros(len(bins)))

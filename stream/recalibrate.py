@@ -18,7 +18,6 @@ stood apart together. A series that is too young for the others is learned alone
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -72,7 +71,17 @@ class Night:
             start = pane.index * self.lesson["coarse_ms"]
             day = self._days[pane.index] = place(start, self.lesson["timezone"], self._holidays)[0]
         if self.lesson["day"] - REACH_DAYS <= day < self.lesson["day"]:
-            stream.add(day, pane)
+            stream.add(day, pane, self._wrong(pane))
+
+    def _wrong(self, pane: Kept) -> set[str]:
+        """Return the fields of which a pane must not teach (the stream's own name: all of them), since people have said so:
+        during incidents, and before a new normal.
+        """
+        begin, end = pane.index * self.lesson["coarse_ms"], (pane.index + 1) * self.lesson["coarse_ms"]
+        excluded = self.lesson["excluded"].get(pane.stream, ())
+        restarts = self.lesson["restarts"].get(pane.stream, {})
+        wrong = {subject for subject, from_ms, to_ms in excluded if end > from_ms and (to_ms is None or begin < to_ms)}
+        return wrong | {subject for subject, from_ms in restarts.items() if begin < from_ms}
 
     def reference(self) -> dict[str, Any]:
         """Return the reference for the next day: ``budget``, what people are told, and a tree for each stream."""
@@ -81,33 +90,20 @@ class Night:
         grid = side_by_side(self._streams, lesson["coarse_ms"], lesson["timezone"], self._holidays, today)
         if grid is None:
             return {**lesson["reference"], "budget": told}
-        leave_out(grid, lesson)
         days = days_of(grid.series)
         apart = global_days(grid.series)
         for day in apart:
             grid.series.x[days[day]] = np.nan
         limits = Limits(grid, lesson["false_alarms"])
         told |= limits.told(today) | {"left_out": [_iso(grid.series.days[days[day][0]]) for day in apart]}
-        teaching = {int(grid.series.days[day[0]]) for day in days[: taught(len(days))]}
+        teach = [day for number, day in enumerate(days[: taught(len(days))]) if number not in apart]
+        teaching = {int(grid.series.days[day[0]]) for day in teach}
         normal = dict(limits.trees())
         state = {"status": told["status"], "until": told["until"]}
         trees = {
             name: stream.tree(teaching) | {"normal": normal.get(name)} | state for name, stream in self._streams.items()
         }
         return {"budget": told} | trees
-
-
-def leave_out(grid: Grid, lesson: dict[str, Any]) -> None:
-    """Blank what people have said must not teach: incidents, and what came before a new normal."""
-    series, starts = grid.series, grid.starts
-    fields = np.array([name.rpartition("/")[0] for name in grid.names], np.str_)
-    for stream, columns in grid.columns():
-        own = fields[columns]
-        for subject, from_ms, to_ms in lesson["excluded"].get(stream, ()):
-            rows = (starts + series.pane_ms > from_ms) & (starts < (math.inf if to_ms is None else to_ms))
-            series.x[np.ix_(rows, columns[(own == subject) | (subject == stream)])] = np.nan
-        for subject, from_ms in lesson["restarts"].get(stream, {}).items():
-            series.x[np.ix_(starts < from_ms, columns[own == subject])] = np.nan
 
 
 def global_days(series: Series) -> list[int]:
