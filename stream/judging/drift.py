@@ -101,7 +101,9 @@ class Drift:
         moved.gross.restore(Detector.carry(self.gross.state(), rows, moved.gross.state()))
         for name, detector in moved.guarded.items():
             detector.restore(detector.carry(self.guarded[name].state(), rows, detector.state()))
-        at = {name: k for k, name in enumerate(self.series) if self.contrasts.rows[k] in set(rows.tolist())}
+        # without a limit nothing was known of a series either: what it added up against no baseline means nothing
+        kept = np.isin(self.contrasts.rows, rows) & np.isfinite(self.shift.limit)
+        at = {self.series[k]: int(k) for k in np.flatnonzero(kept)}
         series = np.array([at.get(name, -1) for name in moved.series], np.int64)
         state = Detector.carry(self.shift.state(), series, moved.shift.state())
         # what was concluded at the old limits ended with them

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from detectors.calendar import place
 from stream.coarse import CoarsePane
@@ -70,10 +68,9 @@ def test_what_is_promised_at_which_age(age: int, status: str, until: str) -> Non
 def test_a_small_budget_waits_for_the_weeks_that_it_needs() -> None:
     """One false alarm in two weeks asks for no more than four, one in four weeks for seven: not calibrated a day before."""
     taken = panes(fields(56))
-    for age, status in ((55, "provisional"), (56, "calibrated")):
+    for age, status, until in ((55, "provisional", "2026-03-02"), (56, "calibrated", "")):
         told = learned(lesson(MONDAY + age, *NAMES, false_alarms=0.25), taken)["budget"]
-        assert told["status"] == status
-    assert learned(lesson(MONDAY + 55, *NAMES, false_alarms=0.25), taken)["budget"]["until"] == "2026-03-02"
+        assert (told["status"], told["until"]) == (status, until)
 
 
 def test_the_first_day_counts_once_half_of_it_was_seen() -> None:
@@ -101,7 +98,7 @@ def test_without_panes_nothing_is_learned_and_the_night_is_over() -> None:
     assert same(tree[STREAM], told["reference"][STREAM])
 
 
-@pytest.mark.parametrize("age", [35, 50, 70])
+@pytest.mark.parametrize("age", [35, 70])
 def test_a_step_in_the_newest_week_moves_nothing(age: int) -> None:
     """Neither what is normal nor the limits: the same to the bit, up to the last pane that teaches, and not one further."""
     calm, moved = fields(age), fields(age)
@@ -114,7 +111,7 @@ def test_a_step_in_the_newest_week_moves_nothing(age: int) -> None:
     assert not same(part(trees[0], "b"), part(trees[2], "b"))
 
 
-@pytest.mark.parametrize(("age", "new"), [(3, 1), (12, 4), (30, 7)])
+@pytest.mark.parametrize(("age", "new"), [(3, 1), (12, 4), (24, 7)])
 def test_in_the_first_weeks_the_newest_third_does_not_teach(age: int, new: int) -> None:
     """What is normal stays; only the threshold, which counts how the days were judged, may rise."""
     calm, moved = fields(age), fields(age)
@@ -240,7 +237,7 @@ def test_a_young_field_learns_alone_and_joins_with_four_weeks_in_the_pool() -> N
     data = fields(63)
     data["c"][:born] = 0
     taken = panes(data)
-    for age, young in ((35, 4), (36, 4), (56, 4), (57, 0), (63, 0)):
+    for age, young in ((35, 4), (56, 4), (57, 0)):
         kept = [pane for pane in taken if pane.index < hour_of(MONDAY + age)]
         tree = learned(lesson(MONDAY + age, *NAMES), kept)
         assert (tree["budget"]["series"], tree["budget"]["young"]) == (12 - young, young), age
@@ -295,13 +292,13 @@ TAKEN = panes(fields(9))
 TREE = learned(lesson(MONDAY + 9, *NAMES), TAKEN)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(0, 200))
-def test_order_and_repetition_of_panes_do_not_matter(random: Any, again: int) -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_order_and_repetition_of_panes_do_not_matter(seed: int) -> None:
     """After a crash some come twice, and several hosts may have written them: the reference is the same to the bit."""
-    shuffled = [*TAKEN, *random.sample(TAKEN, again)]
-    random.shuffle(shuffled)
-    assert same(learned(lesson(MONDAY + 9, *NAMES), shuffled), TREE)
+    rng = np.random.default_rng(seed)
+    again = rng.integers(0, len(TAKEN), 50 * seed)
+    order = rng.permutation([*range(len(TAKEN)), *again.tolist()])
+    assert same(learned(lesson(MONDAY + 9, *NAMES), [TAKEN[number] for number in order]), TREE)
 
 
 def test_a_frame_that_was_written_is_the_same_to_the_learner() -> None:

@@ -1,0 +1,148 @@
+"""Coarse panes: nothing of a closed pane is lost or counted twice on the way to the learner."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.coarse import Coarse, CoarsePane
+from stream.codec import pack, unpack
+from stream.counts import FieldCounts, PaneCounts
+from stream.gathering import Kept
+from stream.layout import BINS, Bins, Section
+from stream.learn import MIN_N
+from stream.panes import ClosedPane
+from tests.judge.weeks import GAUSS, HOUR, NONE, STREAM, section
+
+OTHER = Bins("number", np.array([0.0, 1.0]), NONE, NONE)
+TWO = section("a", "b")
+
+steps = st.lists(st.tuples(st.integers(1, 12), st.integers(0, 80), st.integers(0, 20), st.booleans()), max_size=40)
+"""(panes since the last one, values of a, values of b, whether b's bins may be added)."""
+
+
+def closed(index: int, a: int, b: int, binned: bool = True, history: bool = False) -> ClosedPane:
+    """Return a pane in which the values stand in a bin of their own, so that they are told apart."""
+    counts = FieldCounts.zero(2)
+    counts.records = max(a, b)
+    counts.bins[0, index % BINS], counts.bins[1, (index + 1) % BINS] = a, b
+    groups = {("*", "*"): counts} if counts.records else {}
+    return ClosedPane(STREAM, index, TWO, PaneCounts(groups), np.array([True, binned]), history=history)
+
+
+def panes_of(drawn: list[tuple[int, int, int, bool]]) -> list[ClosedPane]:
+    indexes = np.cumsum([gap for gap, *_ in drawn]).tolist()
+    return [closed(100 + index, a, b, binned) for index, (_, a, b, binned) in zip(indexes, drawn, strict=True)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps, st.integers(1, 7))
+def test_nothing_is_lost_whatever_the_gaps(drawn: list[tuple[int, int, int, bool]], panes: int) -> None:
+    """What was taken and what is still held add up to the panes' sums; a field is told with 30 values or not at all."""
+    coarse = Coarse(STREAM, TWO, panes)
+    done: list[CoarsePane] = []
+    given = np.zeros((2, BINS), np.int64)
+    for pane in panes_of(drawn):
+        done += coarse.add(pane)
+        total = pane.counts.total()
+        if total is not None:
+            given += np.where(pane.binned[:, None], total.bins, 0)
+        assert np.array_equal(sum((item.bins for item in done), coarse.bins), given)
+        if pane.index % panes == panes - 1:
+            assert coarse.index is None, "the last pane of a coarse one completes it"
+            assert (coarse.bins.sum(axis=1) < MIN_N).all(), "only thin fields are carried on"
+        else:
+            assert coarse.index == pane.index // panes
+    indexes = [item.index for item in done]
+    assert indexes == sorted(set(indexes)), "each once, in order"
+    assert set(indexes) <= {pane.index // panes for pane in panes_of(drawn)}
+    values = np.array([item.bins.sum(axis=1) for item in done]).reshape(-1, 2)
+    assert ((values == 0) | (values >= MIN_N)).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps, st.integers(1, 7), st.integers(0, 39))
+def test_a_restart_in_the_middle_changes_nothing(drawn: list[tuple[int, int, int, bool]], panes: int, at: int) -> None:
+    """State through a frame and back gives the same coarse panes to the byte."""
+    calm, shaken = Coarse(STREAM, TWO, panes), Coarse(STREAM, TWO, panes)
+    for number, pane in enumerate(panes_of(drawn)):
+        if number == at:
+            saved = unpack(pack({}, shaken.state()))[1]
+            shaken = Coarse(STREAM, TWO, panes)
+            shaken.restore(saved)
+        mine, theirs = calm.add(pane), shaken.add(pane)
+        assert [item.frame(HOUR) for item in mine] == [item.frame(HOUR) for item in theirs]
+    assert pack({}, calm.state()) == pack({}, shaken.state())
+
+
+def test_two_that_start_from_one_state_do_not_share_it() -> None:
+    """A checkpoint may be restored twice."""
+    coarse = Coarse(STREAM, TWO, 5)
+    coarse.add(closed(0, 10, 10))
+    other = Coarse(STREAM, TWO, 5)
+    other.restore(coarse.state())
+    other.add(closed(1, 100, 0))
+    assert coarse.bins.sum() == 20
+
+
+def test_two_are_complete_at_once_where_the_older_one_ended_in_a_gap() -> None:
+    """Pane 3 closes nothing; the next one that comes is the last of its own."""
+    coarse = Coarse(STREAM, TWO, 5)
+    assert coarse.add(closed(3, 40, 0)) == []
+    one, other = coarse.add(closed(9, 50, 35))
+    assert ((one.index, *one.bins.sum(axis=1)), (other.index, *other.bins.sum(axis=1))) == ((0, 40, 0), (1, 50, 35))
+    assert (one.key, other.key) == (b"m.features/coarse/0", b"m.features/coarse/1")
+
+
+def test_a_thin_field_is_told_with_the_pane_that_completes_it() -> None:
+    """Twelve values an hour make a coarse pane of 36 every third one; the others do not wait for it."""
+    coarse = Coarse(STREAM, TWO, 1)
+    told = [coarse.add(closed(index, 30, 12))[0].bins.sum(axis=1).tolist() for index in range(6)]
+    assert told == [[30, 0], [30, 0], [30, 36], [30, 0], [30, 0], [30, 36]]
+
+
+def test_a_pane_counted_with_other_edges_adds_nothing_of_that_field() -> None:
+    coarse = Coarse(STREAM, TWO, 2)
+    coarse.add(closed(0, 40, 40, binned=False))
+    (done,) = coarse.add(closed(1, 40, 31))
+    assert done.bins.sum(axis=1).tolist() == [80, 31]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 3 * MIN_N), min_size=3, max_size=3), st.integers(0, 10**7), st.booleans())
+def test_what_was_written_comes_back(values: list[int], index: int, history: bool) -> None:
+    """Numbers, names and ids of the bins; a field without values is not named."""
+    own = Section(STREAM, section("a", "b", "c").fields, (GAUSS, OTHER, GAUSS), True, (), (), 1)
+    bins = np.zeros((3, BINS), np.int64)
+    bins[:, 1], bins[:, 35] = values, [2 * value for value in values]
+    header, body = unpack(CoarsePane(STREAM, index, own, bins, history).frame(HOUR))
+    kept = Kept.of(header, body)
+    named = [row for row in range(3) if values[row]]
+    assert (kept.stream, kept.index, header["length"], body["history"]) == (STREAM, index, HOUR, history)
+    assert kept.fields == ["abc"[row] for row in named]
+    assert kept.ids == [(GAUSS, OTHER, GAUSS)[row].id for row in named]
+    assert np.array_equal(kept.bins, bins[named])
+
+
+def adopted(after: Section) -> CoarsePane:
+    """Return a coarse pane half full, once it goes on under another section."""
+    coarse = Coarse(STREAM, TWO, 5)
+    coarse.add(closed(0, 40, 45))
+    at = {name: row for row, name in enumerate(TWO.names)}
+    rows = np.array([at.get(name, -1) for name in after.names])
+    same = [row >= 0 and TWO.bins[row] is bins for row, bins in zip(rows, after.bins, strict=True)]
+    coarse.adopt(after, rows, np.array(same, np.bool_))
+    (done,) = coarse.add(closed(5, 0, 0))
+    return done
+
+
+def test_another_section_drops_what_has_other_bins_and_nothing_else() -> None:
+    """Fields move to their new rows; a new one begins with nothing, and one that is gone leaves nothing."""
+    fields = section("new", "b", "a").fields
+    done = adopted(Section(STREAM, fields, (GAUSS, GAUSS, OTHER), True, (), (), 1))
+    assert done.bins.sum(axis=1).tolist() == [0, 45, 0]
+    assert done.bins[1, 1] == 45
+    done = adopted(Section(STREAM, fields[1:], (GAUSS, GAUSS), True, (), (), 1))
+    assert done.bins.sum(axis=1).tolist() == [45, 40]
+    assert adopted(section("new")).bins.sum() == 0

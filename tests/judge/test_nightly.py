@@ -1,0 +1,293 @@
+"""The judge under references that nights have learned: what it tells, what it keeps, and that a restart is no event."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream.codec import digest, pack
+from stream.gathering import Kept
+from stream.judging.drift import Drift
+from stream.judging.findings import Finding
+from stream.judging.verdicts import note
+from stream.layout import Bins
+from stream.plan import Field
+from tests.judge.hourly import NAMES, Hourly, again, plan
+from tests.judge.weeks import GAUSS, HOUR, MONDAY, NONE, STREAM, hour_of, hours, learned, lesson, panes, reference
+
+DAYS = 30
+"""Of history before the judge begins: the rule of the first weeks is in force."""
+
+UNTIL = "2026-02-09"
+
+
+@functools.cache
+def before() -> list[Kept]:
+    return panes({name: hours(DAYS, name, n=50) for name in NAMES})
+
+
+@functools.cache
+def tree() -> dict[str, Any]:
+    return learned(lesson(MONDAY + DAYS, *NAMES), before())
+
+
+def watching(learned: dict[str, Any] | None = None) -> Hourly:
+    """Return a judge that begins on the day for which the reference was learned."""
+    judge = Hourly(plan(), first=MONDAY + DAYS)
+    judge.refer(tree() if learned is None else learned)
+    return judge
+
+
+def findings(judge: Hourly) -> list[Finding]:
+    assert judge.judge.incidents is not None
+    members = [member for incident in judge.judge.incidents.open() for member in incident.members.values()]
+    return [member.finding for member in members if member.finding.check == "drift"]
+
+
+def evidence(judge: Hourly) -> dict[str, float]:
+    """Return the statistic of each series."""
+    return dict(zip(judge.drift.series, judge.drift.shift.statistic.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("mean", "word"), [(0.5, "higher"), (-0.5, "lower")])
+def test_a_step_is_told_with_size_direction_and_when_it_began(mean: float, word: str) -> None:
+    """And that the limit is provisional, in the first line; nothing is told of the field that did not move."""
+    judge = watching()
+    judge.hours(30)
+    assert judge.drifts() == []
+    begin = judge.hour
+    judge.hours(24, {"a": mean})
+    (event, *_) = judge.drifts()
+    assert (event["labels"]["subject"], event["severity"]) == ("a", "ticket")
+    assert event["reference"] == f"provisional {UNTIL}"
+    (found,) = [item for item in findings(judge) if item.reason == "location"]
+    assert word in found.text
+    assert f"(provisional until {UNTIL})" in found.text
+    assert found.value > found.threshold > 0
+    told = found.evidence
+    onset = told["onset"]
+    assert onset["earliest_ms"] <= begin * HOUR <= onset["latest_ms"]
+    assert onset["earliest_ms"] <= onset["likeliest_ms"] <= onset["latest_ms"]
+    assert abs(onset["likeliest_ms"] - begin * HOUR) <= 4 * HOUR
+    assert found.onset_ms == onset["likeliest_ms"]
+    assert told["size"] == pytest.approx(mean, rel=0.3)
+    assert told["contrast"] == "location"
+    assert {item.subject for item in findings(judge)} == {"a"}
+
+
+@pytest.mark.parametrize("first", [None, {STREAM: {**reference(*NAMES), "farthest": np.full(2, 5.0)}}])
+def test_nothing_is_told_before_there_are_limits(first: dict[str, Any] | None) -> None:
+    """Without a reference, and with one that has no limits yet, a step of half a standard deviation is nobody's alarm."""
+    judge = Hourly(plan())
+    if first is not None:
+        judge.refer(first)
+    judge.hours(24)
+    judge.hours(48, {"a": 0.5})
+    assert judge.drifts() == []
+    assert judge.drift.status == "learning"
+    assert judge.judge.incidents is not None
+    assert judge.judge.incidents.promise.since is None, "nothing was promised"
+
+
+def unlimited(learned: dict[str, Any]) -> dict[str, Any]:
+    """Return a reference in which no series of field a may alarm, and none of them was learned."""
+    normal = learned[STREAM]["normal"]
+    own = np.array([name.startswith("a/") for name in normal["series"]])
+    blank = {"limit": np.inf, "mean": 0.0, "between": 1.0, "sampling": 0.0, "rhythm": 1.0, "longrun": 1.0}
+    changed = {name: np.where(own, value, normal[name]) for name, value in blank.items()}
+    return {**learned, STREAM: {**learned[STREAM], "normal": {**normal, **changed}}}
+
+
+def test_a_series_without_a_limit_only_watches() -> None:
+    """However far it goes; the field beside it alarms."""
+    judge = watching(unlimited(tree()))
+    judge.hours(48, {"a": 0.5, "b": 0.5})
+    assert {item.subject for item in findings(judge)} == {"b"}
+    assert evidence(judge)["a/location"] > 4
+
+
+def test_a_series_begins_anew_when_it_gets_its_first_limit() -> None:
+    """What it added up before was against no baseline: a new normal would be an alarm on the day on which it is learned."""
+    judge = watching(unlimited(tree()))
+    judge.hours(72, {"a": 1.0})
+    taught = panes({"a": hours(DAYS + 3, "a", 1.0, n=50), "b": hours(DAYS + 3, "b", n=50)})
+    judge.refer(learned(lesson(MONDAY + DAYS + 3, *NAMES), taught))
+    assert np.isfinite(judge.drift.shift.limit).all()
+    judge.hours(48, {"a": 1.0})
+    assert [item.reason for item in findings(judge) if "onset" in item.evidence] == []
+    assert evidence(judge)["a/location"] < 5
+
+
+def test_evidence_is_kept_over_the_night() -> None:
+    """A drift that began in the evening is not forgotten at midnight, whatever reference comes into force."""
+    judge = watching()
+    judge.hours(20)
+    judge.hours(3, {"a": 0.4})
+    before_it = pack({}, judge.drift.state()["recent"]), judge.drift.shift.ratio.copy()
+    assert 1 < evidence(judge)["a/location"] < judge.drift.shift.limit[0], "not told yet"
+    other = learned(lesson(MONDAY + DAYS + 1, *NAMES), [*before(), *judge.kept])
+    assert digest(other) != digest(tree())
+    judge.refer(other)
+    assert (pack({}, judge.drift.state()["recent"]), *judge.drift.shift.ratio[:, 0]) == (
+        before_it[0],
+        *before_it[1][:, 0],
+    )
+    assert judge.drift.shift.limit[0] == other[STREAM]["normal"]["limit"][0]
+    begin = len(judge.records)
+    for _ in range(24):
+        judge.hours(1, {"a": 0.4})
+        if judge.drifts(begin):
+            break
+    onset = findings(judge)[0].evidence["onset"]
+    assert onset["earliest_ms"] <= hour_of(MONDAY + DAYS) * HOUR + 20 * HOUR <= onset["latest_ms"]
+
+
+def say(judge: Hourly, verdict: str, name: str = "one") -> None:
+    assert judge.judge.incidents is not None
+    (incident,) = [item for item in judge.judge.incidents.open() if item.check == "drift"]
+    header = note(name, (incident.id, incident.fingerprint), verdict, "test", ("alice", judge.hour * HOUR), None)
+    judge.fold(header, None)
+
+
+@pytest.mark.parametrize(("verdict", "forgotten"), [("false-alarm", True), ("new-normal", True), ("incident", False)])
+def test_a_verdict_forgets_the_fields_it_is_about(verdict: str, forgotten: bool) -> None:
+    """Evidence and ring of these begin anew; the field beside it loses nothing, and an incident forgets nothing at all."""
+    judge = watching()
+    judge.hours(24)
+    judge.hours(12, {"a": 0.5})
+    kept = {name: value for name, value in evidence(judge).items() if name.startswith("b/")}
+    say(judge, verdict)
+    now = evidence(judge)
+    assert (now["a/location"] == 0.0) is forgotten
+    assert np.isnan(judge.drift.recent.values(0)).all() == forgotten
+    assert {name: now[name] for name in kept} == kept
+    assert np.isfinite(judge.drift.recent.values(judge.drift.series.index("b/location"))).any()
+
+
+def test_another_section_keeps_what_is_known_of_unchanged_fields() -> None:
+    """In whatever row they are; a field with other bins begins anew and has no limit."""
+    judge = watching()
+    judge.hours(20)
+    judge.hours(3, {"a": 0.4, "b": 0.4})
+    held, ring = evidence(judge), judge.drift.recent.values(judge.drift.series.index("b/location"))
+    section = judge.layout.sections[STREAM]
+    other = Bins("number", GAUSS.edges[::2].copy(), NONE, NONE)
+    fields = (Field("new", "new", declared=False), section.fields[1], section.fields[0])
+    judge.section(section.replace(fields=fields, bins=(None, GAUSS, other)))
+    assert {name.rpartition("/")[0] for name in judge.drift.series} == {"b"}
+    assert {name: held[name] for name in judge.drift.series} == evidence(judge)
+    assert np.array_equal(judge.drift.recent.values(judge.drift.series.index("b/location")), ring, equal_nan=True)
+    assert np.array_equal(judge.drift.armed, [False, True, False])
+    judge.hours(24, {"a": 2.0, "b": 0.4})
+    assert {item.subject for item in findings(judge)} == {"b"}
+
+
+def test_a_night_is_due_once_a_day_and_not_before_a_first_reference() -> None:
+    judge = Hourly(plan())
+    judge.hours(30)
+    assert judge.judge.recalibration() is None, "there is no reference to start from"
+    judge.refer({STREAM: reference(*NAMES)})
+    assert judge.night() is not None
+    assert judge.judge.recalibration() is None
+    judge.hours(18)
+    assert judge.hour % 24 == 0
+    assert judge.judge.recalibration() is None, "the last hour of the day is not closed yet"
+    judge.hours(1)
+    told = judge.night()
+    assert told is not None
+    assert (told["day"], told["days"], told["status"]) == (MONDAY + 2, 2, "provisional")
+    assert judge.judge.recalibration() is None
+
+
+def test_a_night_without_panes_is_not_asked_for_again_before_the_next() -> None:
+    """Whatever was lost of the topic: it waits for a day, and the reference in force goes on."""
+    judge = watching({STREAM: reference(*NAMES)})
+    judge.hours(25)
+    judge.kept.clear()
+    told = judge.night()
+    assert told is not None
+    assert told["status"] == "learning"
+    assert judge.judge.recalibration() is None
+    assert judge.drift.armed.all()
+    judge.kept.clear()
+    judge.until_night()
+    assert judge.judge.recalibration() is not None
+
+
+def test_a_promise_begins_with_the_first_limits() -> None:
+    """And counts the day of an opening; calling it an incident takes it off the false ones."""
+    judge = watching()
+    assert judge.judge.incidents is not None
+    promise = judge.judge.incidents.promise
+    assert promise.since == MONDAY + DAYS
+    judge.hours(24)
+    judge.hours(20, {"a": 0.5})
+    realised = judge.judge.realised()
+    assert (realised.openings, realised.true, realised.days) == (1, 0, 2)
+    say(judge, "incident")
+    assert (judge.judge.realised().openings, judge.judge.realised().true, judge.judge.realised().per_week) == (
+        1,
+        1,
+        0.0,
+    )
+    judge.refer({**tree(), "budget": {**tree()["budget"], "day": MONDAY + DAYS + 1}})
+    assert promise.since == MONDAY + DAYS, "a later night promises nothing new"
+
+
+@functools.cache
+def eventful() -> Hourly:
+    """Return a judge over six days: a night after each, a new field, a drift, a verdict on it, a rule of the history disarmed."""
+    judge = Hourly(plan(), history=50 * 60)
+    judge.refer({STREAM: reference(*NAMES)})
+    for day in range(6):
+        for hour in range(24):
+            judge.hours(1, {"a": np.nan if day < 2 and hour == 4 else 0.0, "b": 0.9 if day >= 3 and hour > 5 else 0.0})
+            judge.night()
+        if day == 2:
+            section = judge.layout.sections[STREAM]
+            fields = (*section.fields, Field("late", "late", declared=False))
+            judge.section(section.replace(fields=fields, bins=(*section.bins, None)))
+        if day == 4:
+            say(judge, "false-alarm")
+    return judge
+
+
+def test_all_of_it_happened() -> None:
+    """Nights, an alarm, a verdict, a disarmed rule: otherwise the restarts below prove little."""
+    judge = eventful()
+    adopted = [header["what"] for header, _ in judge.records if header.get("note") == "adopt"]
+    assert adopted.count("reference") == 7
+    assert (judge.drift.status, "late" in judge.drift.section.names) == ("provisional", True)
+    found = [
+        (event["labels"]["subject"], event["labels"]["reason"], event["status"])
+        for event in judge.alerts()
+        if "check" in event
+    ]
+    assert {("b", "location", "firing"), ("b", "location", "resolved")} <= set(found)
+    assert ("a", "disarmed", "firing") in found
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_folding_again_gives_the_same_bytes(restarts: bool) -> None:
+    """State and outputs, also with a restart from a checkpoint before every single record."""
+    judge = eventful()
+    plain = again(judge, restarts=False) if restarts else None
+    last = b""
+    for number, (state, said) in enumerate(again(judge, restarts)):
+        assert said == judge.said[number], judge.records[number][0]
+        if plain is not None:
+            assert state == next(plain)[0], judge.records[number][0]
+        last = state
+    assert last == pack({}, judge.judge.state())
+
+
+def test_a_drift_without_bins_has_no_series() -> None:
+    """A stream of ids has fields and nothing to compare."""
+    watched = Hourly(plan(), bins=False)
+    watched.refer({STREAM: {**reference(*NAMES), "bins": [None, None], "shares": np.full((2, 36), np.nan)}})
+    watched.hours(3)
+    assert isinstance(watched.drift, Drift)
+    assert watched.drift.series == []
