@@ -69,7 +69,7 @@ def test_a_rule_has_no_interval_and_does_not_join() -> None:
     """It pages; behind a drift it would wait for the end of a quiet day."""
     board = Incidents(plan(pane_ms=HOUR))
     observe(board, 60, shifted("amount", 5, 7, 90))
-    (told,) = observe(board, 61, shifted("amount", 5, 7, 90), finding("missing", "zip", onset_ms=61 * HOUR))
+    (told,) = observe(board, 61, shifted("amount", 5, 7, 90), finding("missing", "zip", onset_ms=8 * HOUR))
     assert (told.check, told.status, told.grouped_with) == ("missing", "firing", "")
     assert len(opened(board)) == 1
 

@@ -328,7 +328,10 @@ def test_a_day_on_which_the_clock_is_changed_is_a_day(day: date, hours_of_it: in
     assert sorted(per_day) == list(range(first, first + 42))
     assert per_day[day.toordinal()] == hours_of_it
     assert set(per_day.values()) == {24, hours_of_it}
-    assert np.isfinite(grid.series.x).all()
+    assert place(grid.first * HOUR, zone)[::2] == (first, 0)
+    own = gathered[STREAM]
+    assert np.array_equal(grid.series.x, [own.x[index] for index in range(grid.first, grid.first + len(grid.series.x))])
+    assert np.array_equal(grid.series.n, [own.n[index] for index in range(grid.first, grid.first + len(grid.series.x))])
     expected = [place(int(start), zone) for start in grid.starts]
     assert [
         tuple(item) for item in zip(grid.series.days, grid.series.groups, grid.series.slots, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,17 @@ def test_a_step_is_told_with_size_direction_and_when_it_began(mean: float, word:
     assert {item.subject for item in findings(judge)} == {"a"}
 
 
+def test_a_size_does_not_depend_on_how_long_the_noise_of_a_field_lasts() -> None:
+    """It is that of the field, while the limit is about its waves."""
+    normal = tree()[STREAM]["normal"]
+    slow = {**tree(), STREAM: {**tree()[STREAM], "normal": {**normal, "longrun": 2.5 * normal["longrun"]}}}
+    judge = watching(slow)
+    judge.hours(30)
+    judge.hours(24, {"a": 0.8})
+    (found,) = [item for item in findings(judge) if item.reason == "location"]
+    assert found.evidence["size"] == pytest.approx(0.8, rel=0.25)
+
+
 @pytest.mark.parametrize("first", [None, {STREAM: {**reference(*NAMES), "farthest": np.full(2, 5.0)}}])
 def test_nothing_is_told_before_there_are_limits(first: dict[str, Any] | None) -> None:
     """Without a reference, and with one that has no limits yet, a step of half a standard deviation is nobody's alarm."""
@@ -101,9 +113,19 @@ def unlimited(learned: dict[str, Any]) -> dict[str, Any]:
     return {**learned, STREAM: {**learned[STREAM], "normal": {**normal, **changed}}}
 
 
-def test_a_series_without_a_limit_only_watches() -> None:
+def unlearned(learned: dict[str, Any]) -> dict[str, Any]:
+    """Return a reference that says nothing of the series of field a."""
+    normal = learned[STREAM]["normal"]
+    kept = [k for k, name in enumerate(normal["series"]) if not name.startswith("a/")]
+    rest = {name: normal[name][..., kept] for name in normal if name != "series"}
+    series = [normal["series"][k] for k in kept]
+    return {**learned, STREAM: {**learned[STREAM], "normal": {"series": series, **rest}}}
+
+
+@pytest.mark.parametrize("less", [unlimited, unlearned])
+def test_a_series_without_a_limit_only_watches(less: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """However far it goes; the field beside it alarms."""
-    judge = watching(unlimited(tree()))
+    judge = watching(less(tree()))
     judge.hours(48, {"a": 0.5, "b": 0.5})
     assert {item.subject for item in findings(judge)} == {"b"}
     assert evidence(judge)["a/location"] > 4
@@ -136,6 +158,8 @@ def test_evidence_is_kept_over_the_night() -> None:
         *before_it[1][:, 0],
     )
     assert judge.drift.shift.limit[0] == other[STREAM]["normal"]["limit"][0]
+    assert not judge.drift.shift.status.any(), "nothing was concluded yet at the new limits"
+    assert np.isinf(judge.drift.shift.threshold).all()
     begin = len(judge.records)
     for _ in range(24):
         judge.hours(1, {"a": 0.4})
@@ -159,11 +183,14 @@ def test_a_verdict_forgets_the_fields_it_is_about(verdict: str, forgotten: bool)
     judge.hours(24)
     judge.hours(12, {"a": 0.5})
     kept = {name: value for name, value in evidence(judge).items() if name.startswith("b/")}
+    ratio = judge.drift.shift.ratio[judge.drift.series.index("b/location")].copy()
     say(judge, verdict)
     now = evidence(judge)
     assert (now["a/location"] == 0.0) is forgotten
     assert np.isnan(judge.drift.recent.values(0)).all() == forgotten
     assert {name: now[name] for name in kept} == kept
+    assert np.array_equal(judge.drift.shift.ratio[judge.drift.series.index("b/location")], ratio)
+    assert judge.drift.shift.ratio[0].any() != forgotten
     assert np.isfinite(judge.drift.recent.values(judge.drift.series.index("b/location"))).any()
 
 
@@ -239,12 +266,13 @@ def test_a_promise_begins_with_the_first_limits() -> None:
 
 @functools.cache
 def eventful() -> Hourly:
-    """Return a judge over six days: a night after each, a new field, a drift, a verdict on it, a rule of the history disarmed."""
+    """Return a judge over six days: thin hours, nights, a new field, a drift, a verdict, a disarmed rule."""
     judge = Hourly(plan(), history=50 * 60)
     judge.refer({STREAM: reference(*NAMES)})
     for day in range(6):
         for hour in range(24):
-            judge.hours(1, {"a": np.nan if day < 2 and hour == 4 else 0.0, "b": 0.9 if day >= 3 and hour > 5 else 0.0})
+            mean = {"a": np.nan if day < 2 and hour == 4 else 0.0, "b": 0.9 if day >= 3 and hour > 5 else 0.0}
+            judge.hours(1, mean, n=20 if hour < 4 else 50)
             judge.night()
         if day == 2:
             section = judge.layout.sections[STREAM]
