@@ -16,7 +16,7 @@ from confluent_kafka import Producer as FastProducer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from benchmarks.monitor import BEGIN_MS, SECRET, Learned
+from benchmarks.monitor import BEGIN_MS, SECRET, Learned, reference_of
 from stream.codec import pack
 from stream.config.compile import compile_plan
 from stream.config.settings import load
@@ -110,7 +110,7 @@ async def _prepare(brokers: str, plan: Plan, learned: Learned, partitions: int) 
     sections = {item.name: learned.named(item.name, partitions) for item in plan.streams}
     trees: dict[str, Any] = {
         "layout": Layout(plan, sections).to_dict(),
-        "reference": {item.name: learned.reference for item in plan.streams},
+        "reference": reference_of(plan, learned),
     }
     await create_ours(brokers, plan.app, 1)
     producer = Producer(brokers)

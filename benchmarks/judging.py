@@ -90,7 +90,7 @@ def _judged(learned: Learned, draw: Draw, count: int) -> list[float]:
         for name, watch in judge.watches.items():
             pane = ClosedPane(name, index, watch.section, draw.pane(60 * RATE), np.ones(MAX_FIELDS, np.bool_))
             begun = time.process_time()
-            verdict = watch.bank.judge(pane)
+            verdict = watch.bank.judge(pane, watch.closing(pane))
             findings = [*verdict.findings, *watch.news.of_pane(pane, watch.learning.established)]
             now = Clock((index + 1) * PANE_MS, (index + 1) * PANE_MS, index)
             judge.incidents.observe_pane(name, index, findings, verdict.unjudged, now)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
+
+import numpy as np
 
 from stream.batch import RecordBatch
 from stream.codec import unpack
+from stream.gathering import DAY_MS, Kept
 from stream.judge import Judge
 from stream.judging.proposal import Proposal
 from stream.layout import Layout, Section, layout_zero
@@ -20,6 +24,7 @@ from stream.learn import learn_references
 from stream.ledger import Key, adopt_header, open_header, tick_header
 from stream.plan import ModelPlan, Plan, StreamPlan
 from stream.publishing import Message
+from stream.recalibrate import EPOCH, Night
 from stream.tap import Fed, Tap
 
 SECRET = b"benchmark-benchmark-benchmark-32"
@@ -55,8 +60,7 @@ class Monitor:
             layout = Layout(plan, {item.name: learned.named(item.name, partitions) for item in plan.streams})
         self.adopt(Proposal("layout", layout.to_dict(), None))
         if learned is not None:
-            tree = {item.name: learned.reference for item in plan.streams}
-            self.adopt(Proposal("reference", tree, None))
+            self.adopt(Proposal("reference", reference_of(plan, learned), None))
         assert self.judge.layout is not None
         self.taps: dict[Key, Tap] = {}
         for topic in plan.topics:
@@ -122,7 +126,7 @@ def batch_of(key: Key, start: int, values: Sequence[bytes], times: Sequence[int]
     )
 
 
-def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS) -> Plan:
+def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS, warm_up_ms: int = DAY_MS) -> Plan:
     """Return a plan of so many models with a stream of features each, dealt out over so many topics."""
     models = [f"m{i:03d}" for i in range(streams)]
     return Plan(
@@ -130,27 +134,58 @@ def plan_of(streams: int, topics: int = 1, pane_ms: int = PANE_MS) -> Plan:
         tuple(StreamPlan(f"{name}.features", name, "features", f"bench.{i % topics}") for i, name in enumerate(models)),
         tuple(ModelPlan(name, "bench", "none", "nothing") for name in models),
         pane_ms=pane_ms,
-        warm_up_ms=200 * pane_ms,
+        warm_up_ms=warm_up_ms,
     )
 
 
 def learn(values: Sequence[bytes], secret: bytes = SECRET) -> Learned:
-    """Return bins and reference of a stream of such records: about 29,000 of them in quiet traffic are read.
+    """Return bins and reference of a stream of such records, limits of drift included: about 29,000 of them are read.
 
     Raises:
         RuntimeError: they do not suffice.
     """
-    monitor = Monitor(plan_of(1), 1, secret=secret)
+    monitor = Monitor(plan_of(1, warm_up_ms=200 * PANE_MS), 1, secret=secret)
     key = ("bench.0", 0)
     source = itertools.cycle(values)
+    kept: list[Kept] = []
     for pane, count in enumerate(LESSONS):
         begin = BEGIN_MS - (len(LESSONS) - pane) * PANE_MS
         picked = list(itertools.islice(source, count))
         monitor.feed(key, picked, [begin + i * PANE_MS // count for i in range(count)])
         monitor.cut(key)
         monitor.tick(PANE_MS, begin + PANE_MS)
-        monitor.take()
+        kept += [Kept.of(*unpack(out.value)) for out in monitor.take() if b"/coarse/" in out.key and out.value]
     if not monitor.judge.reference:
         raise RuntimeError("no reference was learned from the records of the benchmark")
     assert monitor.judge.layout is not None
-    return Learned(monitor.judge.layout.sections["m000.features"], monitor.judge.reference["m000.features"])
+    return Learned(monitor.judge.layout.sections["m000.features"], _with_limits(monitor, kept))
+
+
+def _with_limits(monitor: Monitor, kept: list[Kept]) -> dict[str, Any]:
+    """Return the reference with limits, as if its panes had come again and again for three days."""
+    name, day = "m000.features", datetime.fromtimestamp(BEGIN_MS / 1000, UTC).toordinal()
+    night = Night(
+        {
+            "day": day,
+            "timezone": "UTC",
+            "holidays": [],
+            "coarse_ms": PANE_MS,
+            "false_alarms": 1.0,
+            "excluded": {},
+            "restarts": {},
+            "reference": {name: monitor.judge.reference[name]},
+            "sections": {name: monitor.judge.watches[name].section.to_dict()},
+        }
+    )
+    begin = (day - EPOCH - 3) * DAY_MS // PANE_MS
+    known = [pane for pane in kept if pane.fields]
+    for index in range(3 * DAY_MS // PANE_MS):
+        night.add(replace(known[index % len(known)], index=begin + index))
+    tree: dict[str, Any] = night.reference()[name]
+    assert np.isfinite(tree["normal"]["limit"]).all(), "every contrast is to be watched"
+    return tree
+
+
+def reference_of(plan: Plan, learned: Learned) -> dict[str, Any]:
+    """Return a reference for all streams of a plan. No night falls on it: a benchmark does not measure a recalibration."""
+    return {"budget": {"day": date.max.toordinal()}} | {item.name: learned.reference for item in plan.streams}

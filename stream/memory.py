@@ -40,6 +40,7 @@ _NUMBER = 16
 _FIELD = 8 * (7 + 4 + BINS)  # of one field in one cell
 _NAMES = 26_000  # three full censuses
 _PANE_OF_LESSON = 4 * BINS
+_SHIFTS = 10 * (500 + 4 * 900)  # contrasts of one field: their memory, and what is normal for them in four copies
 _RULES = 30_000  # detectors and open incidents of one field
 
 
@@ -128,4 +129,4 @@ def _watch(stream: StreamPlan, pane_ms: int) -> int:
     panes = (MAX_OPEN + 1 + stream.lateness_ms // pane_ms) * (_NAMES + 2 * _groups(stream) * fields * _FIELD)
     sketch = 2 * MAX_NUMBERS * _NUMBER + MAX_STRINGS * _row(stream)
     lesson = 3 * MAX_LESSON * _PANE_OF_LESSON  # thrice: it is packed for the process that learns
-    return panes + fields * (max(sketch, lesson) + _RULES)
+    return panes + fields * (max(sketch, lesson) + _SHIFTS + _RULES)

@@ -119,7 +119,7 @@ def teach(brokers: str, folder: Path, topic: str, number: int, core: int, traini
     asyncio.run(create_ours(brokers, app, 1))
     file = folder / f"{app}.yaml"
     file.write_text(
-        f"app: {app}\nkafka: {{brokers: '{brokers}'}}\nstart: earliest\n"
+        f"app: {app}\nkafka: {{brokers: '{brokers}'}}\nstart: earliest\nwarm_up: 200m\n"
         f"streams:\n  peers: {{topic: {topic}, time: {{field: ts, unit: ms}}}}\n"
         "models:\n  bench:\n    owner: bench\n    decision: none\n    when_wrong: nothing\n    features: {stream: peers}\n"
     )

@@ -1,0 +1,30 @@
+"""The budget in short, in every run of the tests: panes by the tap's own fold, permuted weeks, steps. `make budget` is the measurement."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks.detection.cases import Case, permutation, summary
+from benchmarks.detection.kept import ROOT
+from benchmarks.detection.page import verdict
+
+SEEDS = 5
+
+
+def test_the_budget_in_short() -> None:
+    """Five permutations, twenty null weeks: too few for an interval, enough to notice a budget that is off by a factor."""
+    case = Case("iid", 15, SEEDS, features=2, weeks=12)
+    told = summary([permutation(case, seed) for seed in range(SEEDS)])
+    rows = []
+    for b, row in told["budget"].items():
+        mean, lower, upper, keeps = verdict(row, float(b))
+        where = {"environment": case.name, "K": told["K"], "b": float(b), **row}
+        rows.append(where | {"mean": mean, "lower": lower, "upper": upper, "pass": keeps})
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "budget-short.json").write_text(json.dumps({"budget": rows, "delay": told["delay"]}, indent=1))
+    for row in rows:
+        assert row["lower"] <= row["b"], f"more false alarms than {row['b']} a week can explain: {row}"
+    assert sum(row["alarms"] for row in rows) > 0, "a budget that is never used is power left lying"
+    assert told["delay"]["5.0"]["missed"] == 0.0
+    assert told["delay"]["5.0"]["median_h"] < 12
+    assert told["delay"]["1.0"]["median_h"] > told["delay"]["5.0"]["median_h"]
