@@ -25,6 +25,7 @@ Watches the Kafka topics of models in production: inputs, decisions, outcomes.
   streamgauge run    fraud.yaml            watch; as many as you like share the
                                            partitions
   streamgauge alerts fraud.yaml --follow   what it has found
+  streamgauge explain fraud.yaml 3f2a91    what moved, and since when
   streamgauge verdict fraud.yaml 3f2a91 false-alarm --why "load test"
                                            what an incident really was
   streamgauge replay fraud.yaml --input fraud.features=day.jsonl
@@ -32,6 +33,8 @@ Watches the Kafka topics of models in production: inputs, decisions, outcomes.
   streamgauge reopen fraud.yaml --topic fraud.features --at end --why "test"
                                            skip records, or read them again
   streamgauge demo                         see it find seven faults
+  streamgauge demo --year                  a real year, nothing broken: false
+                                           alarms?
 """
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -82,6 +85,16 @@ Every event on a line, oldest first: when it was detected, what became of the
 alert, how severe it is, and its summary.
 """,
         "streamgauge alerts fraud.yaml --state",
+    ),
+    "explain": (
+        "draw one incident: the values since it began against the reference",
+        """\
+INCIDENT is the id or the fingerprint of an alert, or at least 6 characters of
+its beginning (streamgauge alerts FILE --state). What is drawn comes from the
+panes that the monitor keeps: when it began, which values became more or less
+frequent, and how far it is from what is usual at that time of the week.
+""",
+        "streamgauge explain fraud.yaml 3f2a91 --html incident.html",
     ),
     "verdict": (
         "say what an incident is: an incident, the new normal, a false alarm, or mute",
@@ -201,6 +214,10 @@ def _options(by_name: dict[str, Parser]) -> None:
     reopen.add_argument("--partition", type=_number, metavar="N", help="one partition only (default: all)")
     reopen.add_argument("--at", type=_place, required=True, metavar="PLACE", help="earliest, end, or an offset")
     reopen.add_argument("--why", required=True, metavar="TEXT", help="the reason; it stands in the alert")
+
+    explain = by_name["explain"]
+    explain.add_argument("incident", metavar="INCIDENT", help="its id or fingerprint, or 6 characters of it or more")
+    explain.add_argument("--html", metavar="FILE", help="write a page as well")
 
     verdict = by_name["verdict"]
     verdict.add_argument("incident", metavar="INCIDENT", help="its id or fingerprint, or 6 characters of it or more")

@@ -17,7 +17,7 @@ from stream.counts import StreamCounts
 from stream.judging.alerts import AlertRecord, event, state_record, tombstone
 from stream.judging.decision import decision
 from stream.judging.findings import Finding
-from stream.judging.happenings import blind, dead_letters, lost, poisoned, reopened
+from stream.judging.happenings import blind, dead_letters, disarmed, lost, poisoned, reopened
 from stream.judging.incidents import Clock, Incidents, Transition, local_time
 from stream.judging.news import Moment
 from stream.judging.night import night_lesson
@@ -231,6 +231,7 @@ class Judge:
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
                     fresh.pulse.inherit(known.pulse)
+                    fresh.disarmed = known.disarmed  # the history is not read again
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return
@@ -249,9 +250,9 @@ class Judge:
             self._board.promise.armed(told["day"])
         for stream, watch in self.watches.items():
             watch.set_reference(tree.get(stream))
-            for (check, subject, reason), days in watch.disarmed.learn(told).items() if told else ():
-                extra = f": {reason} was found on {days} days of the history"
-                self._happened(watch, Moment(check, "disarmed", days, extra, subject=subject, severity="ticket"))
+            rules = watch.disarmed.learn(told) if told else {}
+            if rules:
+                self._happened(watch, disarmed(rules))
 
     def _changed(self, before: Layout, plan: Plan) -> None:
         """Another configuration came into force: say so, once for each model."""

@@ -88,7 +88,7 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "share": lambda f: f"the mix of {f.subject} has changed{_evidence(f)}",
     "other": lambda f: f"the mix of {f.subject} has changed{_evidence(f)}",
     "unseen": lambda f: f"{f.subject} has values that the reference did not have{_evidence(f)}",
-    "disarmed": lambda f: f"a rule on {f.subject} is normal for this stream and was disarmed{f.extra}",
+    "disarmed": lambda f: f"rules that the history of the stream would have set off were disarmed{f.extra}",
     "selected": lambda f: f"the level of {f.subject} changed, says a selected detector: {f.value:.3g}{f.extra}",
     "new_version": lambda f: f"model version {f.subject} appeared in {f.n} records",
     "new_configuration": lambda f: f"another configuration is in force{f.extra}",

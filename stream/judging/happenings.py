@@ -5,7 +5,7 @@ And references to what could not be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,9 @@ from stream.judging.news import Moment
 from stream.judging.watch import Watch
 from stream.ledger import Key
 from stream.plan import Plan, StreamPlan
+
+NAMED = 5
+"""Disarmed rules that are named."""
 
 
 def lost(key: Key, start: int, n: int) -> Moment:
@@ -29,6 +32,17 @@ def poisoned(key: Key, start: int) -> Moment:
     place = f"partition {key[1]} offset {start}"
     extra = f": {place} of {key[0]}"
     return Moment("rejected", "poison", 1, extra, [[key[1], start, start + 1]], subject=place, severity="ticket")
+
+
+def disarmed(rules: Mapping[tuple[str, str, str], int]) -> Moment:
+    """Rules that the history would have set off; ``rules``: on how many days each, by (check, subject, reason).
+
+    The subject is none of a rule's own: a real finding about the field must not join this ticket.
+    """
+    named = [f"{reason} of {subject} ({days} days)" for (_, subject, reason), days in sorted(rules.items())]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    extra = f": {', '.join(named[:NAMED])}{more}"
+    return Moment("version", "disarmed", len(rules), extra, subject="rules", severity="ticket")
 
 
 def reopened(watch: Watch, key: Key, before: int, header: dict[str, Any]) -> Moment:

@@ -72,8 +72,8 @@ def test_version(streamgauge: Command) -> None:
     [
         (
             ["bogus"],
-            "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, verdict, baseline, reopen, "
-            "demo, version",
+            "there is no command 'bogus'; the commands are check, topics, run, replay, alerts, explain, verdict, baseline, "
+            "reopen, demo, version",
         ),
         (["chek"], "there is no command 'chek'; did you mean 'check'?"),
         (["check", "--bogus"], "unrecognized arguments: --bogus"),

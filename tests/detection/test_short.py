@@ -1,4 +1,4 @@
-"""The budget in short, in every run of the tests: panes by the tap's own fold, permuted weeks, steps. `make budget` is the measurement."""
+"""The budget in short, in every run of the tests: the tap's own fold, permuted weeks, steps. `make budget` measures it."""
 
 from __future__ import annotations
 

@@ -142,10 +142,10 @@ def test_a_rule_that_is_normal_is_silent_and_one_ticket_names_it() -> None:
     begin = len(judge.records)
     judge.hours(4)
     ((check, subject, reason, status), *more) = said(judge, begin)
-    assert (check, subject, reason, status) == ("missing", "a", "disarmed", "firing")
-    assert {subject for _, subject, _, _ in more} <= {"a"}
+    assert (check, subject, reason, status) == ("version", "rules", "disarmed", "firing")
+    assert {subject for _, subject, _, _ in more} <= {"rules"}
     (event, *_) = judge.alerts(begin)
-    assert (event["severity"], "all_missing was found on 2 days" in event["annotations"]["description"]) == (
+    assert (event["severity"], "all_missing of a (2 days)" in event["annotations"]["description"]) == (
         "ticket",
         True,
     )
