@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo model budget budget-full budget-peers
+.PHONY: help setup check format test test-all fuzz bench bench-quick bench-peers soak chaos demo demo-year model budget budget-full budget-peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,3 +77,6 @@ chaos: $(READY) ## 20 seeded runs of faults against real workers on Apache Kafka
 
 demo: $(READY) ## real flights through the monitor, broken in seven ways (SEED=1)
 	$(BIN)/python -m stream.cli demo --seed $(or $(SEED),1)
+
+demo-year: $(READY) ## the real year 2013, nothing broken: every alarm beside the weather (5 minutes); writes docs/year.md
+	$(BIN)/python -m stream.cli demo --year --write docs/year.md

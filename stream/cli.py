@@ -86,6 +86,9 @@ def _guarded(arguments: argparse.Namespace, file: str) -> int:
 
 def _demo(options: list[str]) -> int:
     try:
+        if "--year" in options:  # another demo: no broker, nothing broken
+            options.remove("--year")
+            return int(importlib.import_module("stream.demo.year").main(options))
         return int(importlib.import_module("stream.demo.run").main(options))
     except SystemExit as end:  # its parser's: 2 means a wrong command line
         return exits.USAGE if end.code == 2 else int(end.code or 0)
