@@ -118,6 +118,7 @@ class Bank:
         verdict.findings.extend(self._fields(self.drift.gross, "drift", n, pane, view))
         for item in coarse:
             verdict.findings.extend(self._shifts(item, pane))
+            verdict.findings.extend(self._selected(item, pane))
         self._too_thin(verdict, "drift", n)
         verdict.findings.extend(self._versions(pane))
         verdict.findings.extend(self._stream(pane, time))
@@ -175,6 +176,26 @@ class Bank:
                 statistical=True,
                 evidence=evidence,
             )
+
+    def _selected(self, coarse: CoarsePane, pane: ClosedPane) -> Iterator[Finding]:
+        """Report what river's detectors found, where the configuration selects some. They keep no budget, and say so."""
+        for name, detector in self.drift.guarded.items():
+            for row in detector.drift_detected.nonzero()[0].tolist():
+                yield found(
+                    self.stream,
+                    "selected",
+                    Facts(
+                        self.section.names[row],
+                        float(detector.statistic[row]),
+                        float(detector.threshold[row]),
+                        int(coarse.bins[row].sum()),
+                        f" ({name}, {detector.REASONS[detector.reason[row]]}; without a false-alarm budget)",
+                    ),
+                    check="drift",
+                    onset_ms=coarse.index * self.coarse_ms,
+                    severity="ticket",
+                    evidence=of_pane(self.stream, pane),
+                )
 
     def _versions(self, pane: ClosedPane) -> Iterator[Finding]:
         """Report newer versions only: when two differ, the one that was there first is the yardstick."""
