@@ -72,6 +72,12 @@ class Contrasts:
         return np.concatenate(parts), counts.sum(axis=1)[self.rows]
 
 
+def largest(bins: Bins, shares: NDArray[np.float64]) -> list[int]:
+    """Return the bins of the values of a category that have a contrast each."""
+    distinct = min(TOP, len(bins.known))
+    return list(np.argsort(-shares[:distinct], kind="stable")[:SHARES].tolist())
+
+
 def _of(bins: Sequence[Bins | None], row: int) -> Bins:
     item = bins[row]
     assert item is not None
@@ -83,9 +89,8 @@ def _groups(bins: Bins, shares: NDArray[np.float64]) -> list[tuple[str, str, lis
     if bins.kind == "bool":
         groups = [("share", "true", [1])]
     else:
-        distinct = min(TOP, len(bins.known))
-        largest = np.argsort(-shares[:distinct], kind="stable")[:SHARES].tolist()
-        rest = [b for b in range(UNSEEN) if b not in largest]
-        groups = [("share", str(b), [b]) for b in largest]
+        single = largest(bins, shares)
+        rest = [b for b in range(UNSEEN) if b not in single]
+        groups = [("share", str(b), [b]) for b in single]
         groups += [("other", "other", rest), ("unseen", "unseen", list(range(UNSEEN, BINS)))]
     return groups + [("share", "", [])] * (SHARES + 2 - len(groups))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.contrasts import largest
 from stream.judging.describe import percent
 from stream.judging.drift import Drift, Shift
 from stream.judging.moved import label
@@ -28,8 +29,8 @@ def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str
         return f": {abs(shift.size):.2g} of its standard deviations {'higher' if shift.size > 0 else 'lower'}"
     if shift.family == "scale":
         return ": wider" if shift.size > 0 else ": narrower"
-    own = members(shift, bins)
-    before = float(shares[own].sum())
+    own = members(shift, bins, shares)
+    before = float(shares[own].sum() / shares.sum())
     now = min(max(before + shift.size * np.sqrt(before * (1 - before)), 0.0), 1.0)
     names = {
         "tail": "its outermost values",
@@ -39,18 +40,16 @@ def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str
     return f": share of {names.get(shift.family) or label(bins, int(own[0]))} {percent(before)} -> about {percent(now)}"
 
 
-def members(shift: Shift, bins: Bins) -> NDArray[np.int64]:
+def members(shift: Shift, bins: Bins, shares: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the bins that a contrast on shares adds up."""
-    if shift.family == "unseen":
-        return np.array([UNSEEN])
     if shift.family == "tail":
         last = len(bins.edges)
         return np.unique([0, 1, last - 1, last])
-    if bins.kind == "bool":
-        return np.array([1])
+    if shift.family == "unseen":
+        return np.array([UNSEEN])
     if shift.family == "other":
-        return np.arange(UNSEEN)
-    return np.array([int(shift.name)])
+        return np.setdiff1d(np.arange(UNSEEN), largest(bins, shares))
+    return np.array([1 if bins.kind == "bool" else int(shift.name)])
 
 
 def dated(shift: Shift, coarse_ms: int) -> dict[str, Any]:
