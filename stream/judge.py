@@ -20,7 +20,7 @@ from stream.judging.findings import Finding
 from stream.judging.happenings import blind, dead_letters, disarmed, lost, poisoned, reopened
 from stream.judging.incidents import Clock, Incidents, Transition, local_time
 from stream.judging.news import Moment
-from stream.judging.night import night_lesson
+from stream.judging.night import night_lesson, part_of
 from stream.judging.promise import WINDOW_DAYS, Realised
 from stream.judging.proposal import Proposal
 from stream.judging.verdicts import RESET, Verdicts
@@ -219,15 +219,17 @@ class Judge:
         for old in list(self.layouts)[:-MAX_LAYOUTS]:
             del self.layouts[old]
         plan = self.layout.plan
-        same_panes = before is not None and before.plan.pane_ms == plan.pane_ms
+        same_panes = before is not None and all(
+            getattr(before.plan, name) == getattr(plan, name) for name in ("pane_ms", "coarse_ms")
+        )
         for item in plan.streams:
             section = self.layout.sections[item.name]
             known = self.watches.get(item.name)
             if same_panes and known is not None and known.plan == item:
-                known.adopt(section)
+                known.adopt(section, plan)
             else:
                 fresh = self.watches[item.name] = Watch(item, section, plan)
-                fresh.set_reference(self.reference.get(item.name))
+                fresh.set_reference(part_of(self.reference, item.name, plan))
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
                     fresh.pulse.inherit(known.pulse)
@@ -249,7 +251,7 @@ class Judge:
         if told.get("status", "learning") != "learning":
             self._board.promise.armed(told["day"])
         for stream, watch in self.watches.items():
-            watch.set_reference(tree.get(stream))
+            watch.set_reference(part_of(tree, stream, self._plan))
             rules = watch.disarmed.learn(told) if told else {}
             if rules:
                 self._happened(watch, disarmed(rules))
@@ -386,7 +388,7 @@ class Judge:
         judge.incidents.restore(tree["incidents"])
         for stream in layout.plan.streams:
             watch = Watch(stream, layout.sections[stream.name], layout.plan)
-            watch.set_reference(judge.reference.get(stream.name))
+            watch.set_reference(part_of(judge.reference, stream.name, layout.plan))
             watch.restore(tree["watches"][stream.name])
             judge.watches[stream.name] = watch
         return judge

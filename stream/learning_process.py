@@ -23,7 +23,7 @@ NICE = 10
 async def night(lesson: dict[str, Any], brokers: str, app: str) -> dict[str, Any]:
     """Return the reference for the next day."""
     work = Night(lesson)
-    async for pane in kept_panes(brokers, app, (lesson["day"] - EPOCH - REACH_DAYS - 1) * DAY_MS):
+    async for pane in kept_panes(brokers, app, lesson["coarse_ms"], (lesson["day"] - EPOCH - REACH_DAYS - 1) * DAY_MS):
         work.add(pane)
     return work.reference()
 

@@ -79,7 +79,7 @@ async def _kept(brokers: str, app: str) -> Saved:
         raise Refusal("no stream has a first reference yet: `streamgauge check` says what is missing", NO_INPUT)
     night, since_ms = Night(lesson), (lesson["day"] - EPOCH - REACH_DAYS - 1) * DAY_MS
     progress = tenths("reading the kept panes", (lesson["day"] - EPOCH) * DAY_MS - since_ms)
-    async for pane in kept_panes(brokers, app, since_ms):
+    async for pane in kept_panes(brokers, app, lesson["coarse_ms"], since_ms):
         night.add(pane)
         progress(pane.index * lesson["coarse_ms"] - since_ms)
     sys.stderr.write("learning limits\n")

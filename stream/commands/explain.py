@@ -65,9 +65,10 @@ async def _read(brokers: str, app: str, name: str) -> tuple[dict[str, Any], list
     if found is None or found.layout is None or stream not in found.reference or stream not in found.layout.sections:
         return event, []
     since = int(milliseconds([event["eventTime"]], "rfc3339")[0]) - BACK_MS
-    panes: list[Kept] = [pane async for pane in kept_panes(brokers, app, since) if pane.stream == stream]
-    section, reference = found.layout.sections[stream], found.reference[stream]
-    return event, explain(event, panes, section, reference, found.layout.plan)
+    plan, section, reference = found.layout.plan, found.layout.sections[stream], found.reference[stream]
+    kept = kept_panes(brokers, app, plan.coarse_ms, since)
+    panes: list[Kept] = [pane async for pane in kept if pane.stream == stream]
+    return event, explain(event, panes, section, reference, plan)
 
 
 def text(event: dict[str, Any], moved: list[Moved]) -> Iterator[str]:

@@ -63,13 +63,17 @@ class Bank:
         self.section = section
         self.pane_ms = pane_ms
         self.coarse_ms = plan.coarse_ms
-        self._calendar = (plan.timezone, frozenset(date.fromisoformat(day) for day in plan.holidays))
+        self.go_by(plan)
         self.rules = {name: build(size) for name, _, build, _ in FIELD_RULES}
         volume = Volume(1, pane_ms=pane_ms)
         self.whole: dict[str, Detector] = {"rejected": Rejected(1), "late": Late(1), "volume": volume}
         self.drift = Drift(section, None, stream.detectors)
         self.expected = _expected(section)
         self.thin = Thin(size)
+
+    def go_by(self, plan: Plan) -> None:
+        """Take the calendar of a plan."""
+        self._calendar = (plan.timezone, frozenset(date.fromisoformat(day) for day in plan.holidays))
 
     def resection(self, section: Section) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Go over to another section of the same stream; what is known of a field stays with its name.

@@ -24,7 +24,8 @@ def night_lesson(
     if not known or not marks:
         return None
     today = local_time(max(marks), plan.timezone).toordinal()
-    if reference.get("budget", {}).get("day", 0) >= today:
+    told = reference.get("budget", {})
+    if told.get("day", 0) >= today and told.get("coarse_ms", plan.coarse_ms) == plan.coarse_ms:
         return None
     return {
         "day": today,
@@ -37,3 +38,11 @@ def night_lesson(
         "excluded": {name: excluded(verdicts, name) for name in known},
         "restarts": {name: restarts(verdicts, name) for name in known},
     }
+
+
+def part_of(reference: Mapping[str, Any], stream: str, plan: Plan) -> dict[str, Any] | None:
+    """Return what a stream goes by. Limits that were learned on coarse panes of another length mean nothing on these."""
+    tree: dict[str, Any] | None = reference.get(stream)
+    if tree is None or reference.get("budget", {}).get("coarse_ms", plan.coarse_ms) == plan.coarse_ms:
+        return tree
+    return {**tree, "normal": None, "status": "learning", "until": ""}

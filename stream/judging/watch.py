@@ -132,8 +132,9 @@ class Watch:
             self.panes.drop(max((item for item in frontiers if item is not None), default=0))
         return n
 
-    def adopt(self, section: Section) -> None:
-        """Go over to another section of the same stream."""
+    def adopt(self, section: Section, whole: Plan) -> None:
+        """Go over to another section of the same stream, and to another calendar of the plan."""
+        self.bank.go_by(whole)
         if section.id != self.section.id:
             self.learning.adopt(section)
             rows, same = self.bank.resection(section)

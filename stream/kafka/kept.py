@@ -9,8 +9,10 @@ from stream.gathering import DAY_MS, Kept
 from stream.kafka.tail import Tail
 
 
-async def kept_panes(brokers: str, app: str, since_ms: int) -> AsyncIterator[Kept]:
+async def kept_panes(brokers: str, app: str, length_ms: int, since_ms: int) -> AsyncIterator[Kept]:
     """Yield the coarse panes from an event time on, as they were written: after a crash one may come twice.
+
+    Those of another length, from before the configuration was changed, are passed over.
 
     A pane is written after its event time is over, except for clocks that run ahead by some hours at most: none asked for
     was written a day before ``since_ms``.
@@ -25,7 +27,7 @@ async def kept_panes(brokers: str, app: str, since_ms: int) -> AsyncIterator[Kep
                 if value is None or key is None or b"/coarse/" not in key:
                     continue
                 header, body = unpack(value)
-                if (header["index"] + 1) * header["length"] > since_ms:
+                if header["length"] == length_ms and (header["index"] + 1) * length_ms > since_ms:
                     yield Kept.of(header, body)
     finally:
         await tail.stop()

@@ -295,7 +295,7 @@ def test_all_of_it_happened() -> None:
         if "check" in event
     ]
     assert {("b", "location", "firing"), ("b", "location", "resolved")} <= set(found)
-    assert ("a", "disarmed", "firing") in found
+    assert ("rules", "disarmed", "firing") in found
 
 
 @pytest.mark.parametrize("restarts", [False, True])
