@@ -7,13 +7,17 @@ and Sundays have a group each, and a declared holiday counts as a Sunday.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SLOTS = 48
 """Half-hours of a day."""
 GROUPS = 3
 """Monday to Friday, Saturday, Sunday with holidays."""
+
+
+FIRST_S, LAST_S = -62_135_510_400, 253_402_214_400
+"""One day inside of the years 1 to 9999: what lies outside is taken for that day, in any time zone."""
 
 
 def place(time_ms: int, zone: str = "UTC", holidays: Collection[date] = ()) -> tuple[int, int, int]:
@@ -25,7 +29,8 @@ def place(time_ms: int, zone: str = "UTC", holidays: Collection[date] = ()) -> t
     >>> place(1_700_000_000_000, "Europe/Berlin")  # Tuesday, 23:13 in Berlin
     (738838, 0, 46)
     """
-    local = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    seconds = min(max(time_ms // 1000, FIRST_S), LAST_S)
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(ZoneInfo(zone))
     day = local.date()
     group = 2 if day in holidays else max(0, day.weekday() - 4)
     return day.toordinal(), group, 2 * local.hour + local.minute // 30

@@ -76,7 +76,7 @@ class ShiryaevRoberts(Detector):
         require(tau_ms > 0.0, f"'tau_ms' must be > 0, got {tau_ms}")
         super().__init__(len(limit), min_n)
         self.limit = limit
-        self.most = np.exp(np.minimum(limit + ABOVE, np.log(CAP)))
+        self.most = np.where(np.isfinite(limit), np.exp(np.minimum(limit + ABOVE, 600.0)), CAP)
         self.tau_ms = tau_ms
         self.ratio = np.zeros((len(limit), 2 * DOUBLINGS))
         self.last = np.zeros(len(limit), np.int64)

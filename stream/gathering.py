@@ -33,7 +33,7 @@ class Kept:
     @staticmethod
     def of(header: dict[str, Any], body: dict[str, Any]) -> Kept:
         """Return what `stream.coarse.CoarsePane.frame` wrote."""
-        return Kept(header["stream"], header["index"], body["fields"], body["ids"], body["bins"])
+        return Kept(header["stream"], header["index"], body["fields"], body["ids"], body["bins"].astype(np.int32))
 
 
 @dataclass

@@ -282,7 +282,8 @@ class Judge:
 
     def reference_proposal(self, learned: dict[str, Any]) -> Proposal:
         """Return the proposal that adds what was learned to the reference in force."""
-        return Proposal("reference", {**self.reference, **learned}, self.fold.in_force.get("reference"))
+        known = {name: tree for name, tree in self.reference.items() if name in self.watches or name == "budget"}
+        return Proposal("reference", {**known, **learned}, self.fold.in_force.get("reference"))
 
     def realised(self, window: int = WINDOW_DAYS) -> Realised:
         """Return what has come of the false-alarm budget over so many days."""

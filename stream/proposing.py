@@ -19,6 +19,7 @@ from stream.ledger import adopt_header
 log = logging.getLogger(__name__)
 
 PROPOSAL_S = 10.0
+LEARN_S = 3600.0
 
 
 class Proposing:
@@ -35,6 +36,7 @@ class Proposing:
         self._ledger = ledger
         self._lesson: asyncio.Task[None] | None = None
         self._proposed: dict[str, float] = {}
+        self._pause = PROPOSAL_S
 
     def stop(self) -> None:
         """Give up what is being learned."""
@@ -68,7 +70,20 @@ class Proposing:
         log.info("proposed %s %s", proposal.what, name)
 
     async def _learn(self, judge: Judge, header: dict[str, Any], lesson: dict[str, Any]) -> None:
-        """Learn a reference in a subprocess of low priority, so that a slow fit never delays the judge."""
+        """Learn a reference and propose it, unless another one came into force meanwhile. After a failure wait, ever longer."""
+        parent = judge.fold.in_force.get("reference")
+        try:
+            learned = await asyncio.wait_for(self._learned(header, lesson), LEARN_S)
+            if judge.fold.in_force.get("reference") == parent:
+                await self._adopt(judge.reference_proposal(learned))
+            self._pause = PROPOSAL_S
+        except Exception as error:
+            self._pause = min(2 * self._pause, LEARN_S)
+            log.error("learning a reference failed, it is tried again in %.0f s: %r", self._pause, error)
+        await asyncio.sleep(self._pause)
+
+    async def _learned(self, header: dict[str, Any], lesson: dict[str, Any]) -> dict[str, Any]:
+        """Learn in a subprocess of low priority, so that a slow fit never delays the judge."""
         frame = await asyncio.to_thread(pack, header, lesson)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -83,8 +98,6 @@ class Proposing:
             process.kill()
             raise
         if process.returncode != 0:
-            log.error("learning the reference failed with exit code %s; it is tried again", process.returncode)
-            await asyncio.sleep(PROPOSAL_S)
-            return
-        await self._adopt(judge.reference_proposal(unpack(out)[1]))
-        await asyncio.sleep(PROPOSAL_S)
+            raise RuntimeError(f"exit code {process.returncode}")
+        learned: dict[str, Any] = unpack(out)[1]
+        return learned

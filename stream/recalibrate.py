@@ -86,8 +86,8 @@ class Night:
     def reference(self) -> dict[str, Any]:
         """Return the reference for the next day: ``budget``, what people are told, and a tree for each stream."""
         lesson, today = self.lesson, self.lesson["day"]
-        told = {"day": today, "coarse_ms": lesson["coarse_ms"], "false_alarms": lesson["false_alarms"]}
-        told |= {"status": "learning", "until": "", "left_out": []}
+        told = {"day": today, "coarse_ms": lesson["coarse_ms"], "timezone": lesson["timezone"]}
+        told |= {"false_alarms": lesson["false_alarms"], "status": "learning", "until": "", "left_out": []}
         grid = side_by_side(self._streams, lesson["coarse_ms"], lesson["timezone"], self._holidays, today)
         if grid is None:
             return {**lesson["reference"], "budget": told}

@@ -20,8 +20,8 @@ COLOURS = {"0.5": "#1f77b4", "1.0": "#2ca02c", "2.0": "#d62728"}
 INTRODUCTION = """# Detection: is the budget kept, and how soon is a change found?
 
 `make budget` wrote this page, and `make budget-peers` what its last table shows; do not edit it. It runs the modules
-of `detectors/` over panes that the product's own tap and learner made of real and synthetic records. **The judge does
-not use them yet** (DESIGN.md, *What is not built yet*).
+of `detectors/` that judge and nightly recalibration run, over panes that the product's own tap and learner made of real
+and synthetic records. A whole year end to end, through the judge, is in docs/year.md.
 
 **Null weeks**: whole weeks are permuted, eight teach and the next four are monitored, so every alarm is false. An
 alarm is an *opening*: a day on which some series exceeds its limit and did not on the day before. Permutations share

@@ -42,7 +42,9 @@ class Disarmed:
             told: ``budget`` of the reference: ``day``, on which it was learned, and from how many ``days``.
         """
         age = told.get("days", 0)
-        last = told["day"] - (age - taught(age)) if age else 0
+        if not age:
+            return {}
+        last = told["day"] - (age - taught(age))
         held = {key: [day for day in days if day > told["day"] - REACH_DAYS] for key, days in self.days.items()}
         self.days = {key: days for key, days in held.items() if days}
         counts = {key: sum(day < last for day in days) for key, days in self.days.items()}

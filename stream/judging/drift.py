@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import GUARDED, Detector, HistogramDrift, ScoreShift, ShiryaevRoberts
-from detectors.baseline import Baseline
+from detectors.baseline import CLIP, Baseline
 from detectors.calendar import GROUPS, SLOTS
 from stream.coarse import CoarsePane
 from stream.contrasts import FAMILIES, Contrasts
@@ -138,14 +138,19 @@ class Drift:
             known = self._first >= 0
             values, sizes = np.where(known, z[self._first], np.nan), np.where(known, n[self._first], 0)
             detector.update(values, sizes, end_ms)
-        found = [self._shift(int(k), n, place) for k in np.flatnonzero(self.shift.drift_detected)]
+        found = [self._shift(int(k), x, n, place) for k in np.flatnonzero(self.shift.drift_detected)]
         return [shift for _, shift in sorted(found, key=lambda item: (-item[0], item[1].row, item[1].name))]
 
-    def _shift(self, k: int, n: NDArray[np.int64], place: tuple[int, int, int]) -> tuple[float, Shift]:
+    def _shift(
+        self, k: int, x: NDArray[np.float64], n: NDArray[np.int64], place: tuple[int, int, int]
+    ) -> tuple[float, Shift]:
         assert self.baseline is not None
         base, onset = self.baseline, self.recent.onset(k)
         variance = base.rhythm[place[2], k] * (base.between[k] + base.sampling[k] / n[k])
         size = self.recent.mean_since(k, onset[1]) * base.longrun[k] * np.sqrt(variance)
+        away = x[k] - base.mean[place[1], place[2], k]
+        if abs(away) > CLIP * np.sqrt(variance):  # what is kept of late is clipped and would call any size the same
+            size = away
         statistic, limit = float(self.shift.statistic[k]), float(self.shift.limit[k])
         shift = Shift(
             int(self.contrasts.rows[k]),

@@ -126,6 +126,10 @@ class Incident:
             return False
         news = member is None and not (finding.statistical and any(key[:2] == known[:2] for known in self.members))
         worse = member is None or rank(finding.severity) > rank(member.severity)
+        if member is not None and finding.statistical and _clearer(member.finding, finding):
+            finding = (
+                member.finding
+            )  # long after a change its statistic is still above the limit, and dates nothing any more
         peak = finding.severity if member is None or worse else member.severity
         self.members[key] = Member(finding, live, peak, bad_day=day)
         if worse and rank(finding.severity) > rank(self.severity):
@@ -209,6 +213,10 @@ class Incident:
                 "members": keyed,
             }
         )
+
+
+def _clearer(one: Finding, other: Finding) -> bool:
+    return one.value - one.threshold > other.value - other.threshold
 
 
 def key_of(finding: Finding) -> Key:

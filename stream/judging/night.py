@@ -25,7 +25,7 @@ def night_lesson(
         return None
     today = local_time(max(marks), plan.timezone).toordinal()
     told = reference.get("budget", {})
-    if told.get("day", 0) >= today and told.get("coarse_ms", plan.coarse_ms) == plan.coarse_ms:
+    if told.get("day", 0) >= today and _fits(told, plan):
         return None
     return {
         "day": today,
@@ -34,15 +34,21 @@ def night_lesson(
         "coarse_ms": plan.coarse_ms,
         "false_alarms": plan.false_alarms,
         "sections": {name: watch.section.to_dict() for name, watch in known.items()},
-        "reference": {name: reference[name] for name in known},
+        "reference": {name: part_of(reference, name, plan) for name in known},
         "excluded": {name: excluded(verdicts, name) for name in known},
         "restarts": {name: restarts(verdicts, name) for name in known},
     }
 
 
 def part_of(reference: Mapping[str, Any], stream: str, plan: Plan) -> dict[str, Any] | None:
-    """Return what a stream goes by. Limits that were learned on coarse panes of another length mean nothing on these."""
+    """Return what a stream goes by. Limits of another time zone, or of coarse panes of another length, mean nothing now."""
     tree: dict[str, Any] | None = reference.get(stream)
-    if tree is None or reference.get("budget", {}).get("coarse_ms", plan.coarse_ms) == plan.coarse_ms:
+    if tree is None or _fits(reference.get("budget", {}), plan):
         return tree
     return {**tree, "normal": None, "status": "learning", "until": ""}
+
+
+def _fits(told: Mapping[str, Any], plan: Plan) -> bool:
+    return all(
+        told.get(name, value) == value for name, value in (("coarse_ms", plan.coarse_ms), ("timezone", plan.timezone))
+    )

@@ -58,7 +58,7 @@ class Promise:
             return Realised(0, 0, 0)
         begin = max(self.since, today - window + 1)
         names = [name for day, _, name in self.opened if begin <= day <= today]
-        judged = {given["incident"]: given["verdict"] for given in verdicts}
+        judged = {given["incident"]: given["verdict"] for given in verdicts if given["verdict"] != "mute"}
         return Realised(len(names), sum(judged.get(name) == "incident" for name in names), today - begin + 1)
 
     def state(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from stream.judging.findings import Finding
 from stream.judging.incident import Incident
 
 KEPT = 500
@@ -52,7 +53,7 @@ def note(
 def about(incident: Incident) -> dict[str, Any]:
     """Return what is kept of the incident a verdict is about.
 
-    ``findings`` are all [check, subject] in it, ``subjects`` the fields of the statistical ones; ``to_ms`` is None while
+    ``findings`` are all [check, subject] in it, ``subjects`` the fields whose distribution moved; ``to_ms`` is None while
     it is open.
     """
     findings = [member.finding for member in incident.members.values()]
@@ -64,8 +65,8 @@ def about(incident: Incident) -> dict[str, Any]:
         "check": incident.check,
         "subject": incident.subject,
         "findings": _union([[item.check, item.subject] for item in findings]),
-        "subjects": _union([item.subject for item in findings if item.statistical]),
-        "from_ms": incident.started_ms,
+        "subjects": _union([item.subject for item in findings if item.statistical or item.check == "drift"]),
+        "from_ms": min([incident.started_ms, *(early for item in findings if (early := _earliest(item)) is not None)]),
         "to_ms": incident.resolved_ms,
     }
 
@@ -154,6 +155,12 @@ def _last(verdicts: Iterable[Verdict], stream: str) -> list[Verdict]:
     """Return the newest verdict about each incident of a stream; a mute says nothing about the data."""
     known = [given for given in verdicts if given["stream"] == stream and given["verdict"] != "mute"]
     return list({given["incident"]: given for given in known}.values())
+
+
+def _earliest(finding: Finding) -> int | None:
+    """Return when what was found may have begun first; a rule knows no interval."""
+    onset = finding.evidence.get("onset")
+    return None if onset is None else int(onset["earliest_ms"])
 
 
 def _union(items: list[Any]) -> list[Any]:

@@ -135,6 +135,7 @@ class Watch:
     def adopt(self, section: Section, whole: Plan) -> None:
         """Go over to another section of the same stream, and to another calendar of the plan."""
         self.bank.go_by(whole)
+        self.learning.span = whole.warm_up_ms // whole.coarse_ms
         if section.id != self.section.id:
             self.learning.adopt(section)
             rows, same = self.bank.resection(section)

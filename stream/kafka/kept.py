@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from stream.codec import unpack
+from stream.codec import FormatError, UnknownFormatError, unpack
 from stream.gathering import DAY_MS, Kept
 from stream.kafka.tail import Tail
 
@@ -26,7 +26,12 @@ async def kept_panes(brokers: str, app: str, length_ms: int, since_ms: int) -> A
             for _, key, value in await tail.read():
                 if value is None or key is None or b"/coarse/" not in key:
                     continue
-                header, body = unpack(value)
+                try:
+                    header, body = unpack(value)
+                except UnknownFormatError:
+                    raise
+                except FormatError:
+                    continue  # as the judge does with a damaged record of the ledger
                 if header["length"] == length_ms and (header["index"] + 1) * length_ms > since_ms:
                     yield Kept.of(header, body)
     finally:
