@@ -24,6 +24,7 @@ TOP = (
     "contrasts",
     "counts",
     "cursor",
+    "explaining",
     "gathering",
     "publishing",
     "judge",
@@ -34,6 +35,7 @@ TOP = (
     "parts",
     "plan",
     "recalibrate",
+    "redating",
     "tap",
     "trouble",
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from stream.config.errors import visible
-from stream.explaining import Course, Moved
+from stream.explaining import Moved, spell, when
 from stream.judging.describe import percent
 from stream.judging.moved import label
+from stream.redating import Course
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--text:#1d2733;--soft:#5b6875;--line:#dfe3e8;--was:#9aa7b4;--now:#c2681c;
@@ -28,18 +28,25 @@ svg{display:block;width:100%;height:auto;margin-top:10px}svg text{fill:var(--sof
 .line{fill:none;stroke:var(--now);stroke-width:1.3}
 .usual{fill:none;stroke:var(--usual);stroke-width:1.6}.onset{fill:var(--now);opacity:.16}.axis{stroke:var(--line)}
 .top{font-weight:700!important;fill:var(--text)!important}
-pre{white-space:pre-wrap;color:var(--soft);margin:8px 0 0;font-size:13px}
+@media(max-width:640px){.card{overflow-x:auto}svg{min-width:620px}}
+p.note{margin-top:10px}pre{white-space:pre-wrap;color:var(--soft);margin:8px 0 0;font-size:13px}
 """
 WIDTH, HEIGHT, ROW, LEFT = 760, 150, 20, 190
 POINTS = 380
 
 
-def page(event: dict[str, Any], moved: list[Moved]) -> str:
-    """Return the page of an incident."""
-    return "\n".join(_page(event, moved))
+def page(event: dict[str, Any], moved: Sequence[Moved], notes: Sequence[str], commands: Sequence[str]) -> str:
+    """Return the page of an incident.
+
+    Args:
+        notes: sentences about all of it. commands: lines to copy for a verdict.
+    """
+    return "\n".join(_page(event, moved, notes, commands))
 
 
-def _page(event: dict[str, Any], moved: list[Moved]) -> Iterator[str]:
+def _page(
+    event: dict[str, Any], moved: Sequence[Moved], notes: Sequence[str], commands: Sequence[str]
+) -> Iterator[str]:
     title = event["annotations"]["summary"]
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_safe(title)}</title>'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -48,27 +55,29 @@ def _page(event: dict[str, Any], moved: list[Moved]) -> Iterator[str]:
     yield from (f"<p>{_safe(line)}</p>" for line in event["annotations"]["description"].splitlines())
     for item in moved:
         yield f'<section class="card"><h2>{_safe(item.field)}</h2><p>{_safe(item.text)}</p>'
+        counted = f"{int(item.now.sum()):,} values {spell(item)}, against {item.learned:,} of the reference"
+        yield f"<p>{_safe(f'{item.size}; {counted}' if item.size else counted)}</p>"
         if item.course is not None:
             yield _course(item.course)
         yield _bars(item)
         yield "</section>"
-    if not moved:
-        yield "<p>There is no histogram to draw for this incident.</p>"
-    verdict = f'streamgauge verdict FILE {event["incident"]} incident|new-normal|false-alarm --why "..."'
-    yield f"<pre>Say what it is:\n{_safe(verdict)}</pre></main></body></html>"
+    yield from (f'<p class="note">{_safe(note)}</p>' for note in notes)
+    yield f"<pre>Say what it is:\n{_safe_lines(commands)}</pre></main></body></html>"
 
 
 def _course(course: Course) -> str:
     """Draw a contrast and what is usual for it, thinned to so many points; the interval of the onset is shaded."""
-    parts = np.array_split(np.arange(len(course.times)), min(POINTS, len(course.times)))
-    means = np.array([[_mean(course.values[part]), _mean(course.expected[part])] for part in parts])
+    part = course.shown()
+    times, values, expected = course.times[part], course.values[part], course.expected[part]
+    pieces = np.array_split(np.arange(len(times)), min(POINTS, len(times)))
+    means = np.array([[_mean(values[piece]), _mean(expected[piece])] for piece in pieces])
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
-    x = np.linspace(0, WIDTH, len(parts))
     y = 12 + (HEIGHT - 24) * (1 - (means - low) / (high - low or 1))
 
-    def at(ms: int) -> float:
-        return float(np.interp(ms, [course.times[0], course.times[-1] + 1], [0, WIDTH]))
+    def at(ms: float) -> float:
+        return float(np.interp(ms, [times[0], times[-1] + 1], [0, WIDTH]))
 
+    x = [at(float(times[piece].mean())) for piece in pieces]
     early, likely, late = course.onset
     shade = (
         f'<rect class="onset" x="{at(early):.1f}" y="0" width="{max(at(late) - at(early), 3):.1f}" height="{HEIGHT}"/>'
@@ -77,10 +86,8 @@ def _course(course: Course) -> str:
         f'<polyline class="{style}" points="{_points(x, y[:, column])}"/>'
         for column, style in ((0, "line"), (1, "usual"))
     )
-    texts = _text(0, HEIGHT + 14, _when(int(course.times[0]))) + _text(
-        WIDTH, HEIGHT + 14, _when(int(course.times[-1])), "end"
-    )
-    texts += _text(min(max(at(likely), 90), WIDTH - 90), HEIGHT + 28, f"began about {_when(likely)}", "middle", "top")
+    texts = _text(0, HEIGHT + 14, when(int(times[0]))) + _text(WIDTH, HEIGHT + 14, when(int(times[-1])), "end")
+    texts += _text(min(max(at(likely), 90), WIDTH - 90), HEIGHT + 28, f"began about {when(likely)}", "middle", "top")
     texts += _text(
         0, 9, f"{course.name}: observed, and usual at that time of the week (blue); {low:+.2g} to {high:+.2g} sd"
     )
@@ -91,7 +98,7 @@ def _bars(item: Moved) -> str:
     now = item.now / max(int(item.now.sum()), 1)
     shown = [bin for bin in range(len(now)) if max(now[bin], item.before[bin]) >= 0.002 or bin in item.top]
     most, room = max(float(now.max()), float(item.before.max())), WIDTH - LEFT - 130
-    parts = [_text(0, 13, f"share before (grey) and of {int(item.now.sum()):,} values since")]
+    parts = [_text(0, 13, f"share before (grey) and of {int(item.now.sum()):,} values of the change")]
     for place, bin in enumerate(shown, 1):
         y, style = place * ROW, "top" if bin in item.top else ""
         parts.append(_text(0, y + 13, label(item.bins, bin)[:30], style=style))
@@ -119,9 +126,9 @@ def _text(x: float, y: float, said: str, anchor: str = "start", style: str = "")
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}">{_safe(said)}</text>'
 
 
-def _when(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
-
-
 def _safe(text: str) -> str:
     return escape(visible(text))
+
+
+def _safe_lines(lines: Sequence[str]) -> str:
+    return "\n".join(map(_safe, lines))
