@@ -74,7 +74,7 @@ def test_a_step_is_told_with_size_direction_and_when_it_began(mean: float, word:
     assert onset["earliest_ms"] <= onset["likeliest_ms"] <= onset["latest_ms"]
     assert abs(onset["likeliest_ms"] - begin * HOUR) <= 4 * HOUR
     assert found.onset_ms == onset["likeliest_ms"]
-    assert told["size"] == pytest.approx(mean, rel=0.3)
+    assert told["size"] == pytest.approx(mean, rel=0.5)  # beyond the clip it is that of one pane
     assert told["contrast"] == "location"
     assert {item.subject for item in findings(judge)} == {"a"}
 
