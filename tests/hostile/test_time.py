@@ -7,6 +7,7 @@ idle partitions in ``tests/judge/test_watermark.py``, a clock that steps for rea
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,3 +160,17 @@ def test_a_record_without_a_timestamp_has_no_time() -> None:
     monitor = Monitor(plan("a"), NOW)
     monitor.feed([b'{"a": 1}'] * 3, [-1, NOW, -1])
     assert monitor.counted() == {"bad_time": 2, "applied": 1}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("begin", ["0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z"])
+def test_the_zero_time_of_other_languages_ends_no_judge(begin: str, zone: str) -> None:
+    """As the first records of a stream they are counted; the panes they fill lie at the edge of every calendar."""
+    watched = replace(plan("a", time="ts", time_unit="rfc3339", lateness_ms=LATENESS), timezone=zone, pane_ms=420_000)
+    monitor = Monitor(watched, NOW)
+    monitor.feed([json.dumps({"a": i, "ts": begin}).encode() for i in range(40)])
+    monitor.tick(1_000)
+    monitor.feed([json.dumps({"a": i, "ts": "2026-01-05T00:30:00Z"}).encode() for i in range(40)])
+    for _ in range(40):
+        monitor.tick(1_000)
+    assert monitor.outputs["panes"] > 0, "a pane was closed and judged"
