@@ -274,6 +274,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{_option_hint(unknown[0], parser)}")
     if arguments.command in by_name and getattr(arguments, "file", None) and arguments.config:
         by_name[arguments.command].error(f"two configuration files: {arguments.file} and {arguments.config}")
+    lone = getattr(arguments, "incident", None)
+    if lone and not arguments.file and not arguments.config and lone.endswith((".yaml", ".yml")):
+        by_name[arguments.command].error(f"INCIDENT is missing: {lone} looks like the configuration file")
     if arguments.command is None and not arguments.version:
         root.print_help()
         root.exit(exits.USAGE)
