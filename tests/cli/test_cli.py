@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from stream import exits
 from stream.arguments import parse
 from stream.demo import run
 from stream.serving import watchdog
+from tests.broker.process import until
 from tests.cli.conftest import Command, Configure
 
 NOBODY = "127.0.0.1:9"
@@ -256,13 +259,23 @@ def test_a_closed_output_is_no_error(configure: Configure) -> None:
     assert (process.returncode, err) == (0, b"")
 
 
+def unread(pipe: int) -> int:
+    """Return how many bytes nobody has read from a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_interrupting_is_quiet(configure: Configure, tmp_path: Path) -> None:
     """Ctrl-C ends with 130 and without a traceback."""
     configuration = configure(NOBODY)
     pipe = tmp_path / "endless.jsonl"
     os.mkfifo(pipe)
     process = call("replay", configuration.file, "--input", f"{configuration.features}={pipe}", stdout=subprocess.PIPE)
-    with pipe.open("wb"):  # opened by both: the command waits for records now
+    end = os.open(pipe, os.O_RDWR)  # for both, so that nobody finds it closed: the command opens it more than once
+    try:
+        os.write(end, b"\n")
+        until("the command waits for records", lambda: not unread(end))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
+    finally:
+        os.close(end)
     assert (process.returncode, out, err) == (130, b"", b"")
