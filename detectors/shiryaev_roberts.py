@@ -27,8 +27,8 @@ CAP = 1e30
 
 ABOVE = 10.0
 """The statistic goes no further above its limit. From there it is back after three days of healthy values of five-minute panes,
-however long the drift was; without a bound that takes as long as the drift had lasted. With 3 instead of 10 it is one day, and
-a stream that wavers is an alarm twice: a tenth more false alarms on a year of household power, against 2 % more."""
+however long the drift was; without a bound that takes as long as the drift had lasted. With 3 instead of 10 it would be one day,
+and a stream that wavers would be an alarm twice."""
 
 
 class ShiryaevRoberts(Detector):

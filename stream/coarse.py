@@ -41,7 +41,7 @@ class CoarsePane:
         header = {"kind": "coarse", "stream": self.stream, "index": self.index, "length": length_ms}
         body = {
             "fields": [self.section.names[row] for row in rows],
-            "ids": [bins.id if (bins := self.section.bins[row]) is not None else "" for row in rows],
+            "ids": [self.section.bin_ids[row] for row in rows],
             "bins": self.bins[rows].astype(np.int32),
             "history": self.history,
         }

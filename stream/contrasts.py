@@ -59,6 +59,10 @@ class Contrasts:
         self.names = tuple(names)
         self.family = np.array(family, np.int64)
 
+    def series(self, fields: Sequence[str]) -> list[str]:
+        """Return ``field/contrast`` of each series: under this name a reference keeps what is normal for it."""
+        return [f"{fields[row]}/{name}" for row, name in zip(self.rows, self.names, strict=True)]
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,26 +66,29 @@ class Gathered:
     def of(section: Section, old: dict[str, Any]) -> Gathered:
         """Start from the stream's part of the reference in force."""
         known = {pair: row for row, pair in enumerate(zip(old["fields"], old["bins"], strict=True))}
-        rows = [known.get(pair, -1) for pair in zip(section.names, ids(section), strict=True)]
+        rows = [known.get(pair, -1) for pair in zip(section.names, section.bin_ids, strict=True)]
         shares, farthest = np.full((len(rows), BINS), np.nan), np.full(len(rows), np.nan)
         for row, at in enumerate(rows):
             if at >= 0 and section.bins[row] is not None:
                 shares[row], farthest[row] = old.get("found", old["shares"])[at], old["farthest"][at]
         return Gathered(section, shares, farthest, Contrasts(section.bins, shares))
 
+    @cached_property
+    def _at(self) -> dict[tuple[str, str | None], int]:
+        """Row of each field with the bins it has now."""
+        return {pair: row for row, pair in enumerate(zip(self.section.names, self.section.bin_ids, strict=True))}
+
     @property
     def names(self) -> list[str]:
-        """Return ``field/contrast`` of each series."""
-        pairs = zip(self.contrasts.rows, self.contrasts.names, strict=True)
-        return [f"{self.section.names[row]}/{name}" for row, name in pairs]
+        return self.contrasts.series(self.section.names)
 
     def add(self, day: int, pane: Kept, wrong: Collection[str] = ()) -> None:
         """Take a pane; fields that have other bins now are passed over, and those that are wrong (the stream's name: all)."""
-        at = {pair: row for row, pair in enumerate(zip(self.section.names, ids(self.section), strict=True))}
-        rows = np.array([at.get(pair, -1) for pair in zip(pane.fields, pane.ids, strict=True)], np.int64)
+        rows = np.array([self._at.get(pair, -1) for pair in zip(pane.fields, pane.ids, strict=True)], np.int64)
         bins = np.zeros((len(self.section.fields), BINS), np.int64)
         bins[rows[rows >= 0]] = pane.bins[rows >= 0]
-        bins[[pane.stream in wrong or name in wrong for name in self.section.names]] = 0
+        if wrong:
+            bins[[pane.stream in wrong or name in wrong for name in self.section.names]] = 0
         self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins)
         usable = bins.any(axis=1)
         blank = _Day(np.zeros_like(bins), np.zeros(len(bins), np.int64), np.zeros(len(bins)))
@@ -107,7 +111,7 @@ class Gathered:
         farthest = np.stack([sums.farthest for sums in taught] or [np.zeros(len(self.shares))]).max(axis=0)
         return {
             "fields": list(self.section.names),
-            "bins": ids(self.section),
+            "bins": list(self.section.bin_ids),
             "values": totals.sum(axis=1),
             "shares": self.shares,
             "found": np.where(enough[:, None], basis(totals), self.shares),
@@ -175,8 +179,3 @@ def side_by_side(
         np.array([stream for stream, own in names.items() for _ in own], np.str_),
         np.concatenate([gathered[stream].contrasts.family for stream in names]),
     )
-
-
-def ids(section: Section) -> list[str | None]:
-    """Return the ids of the bins of each field."""
-    return [None if bins is None else bins.id for bins in section.bins]

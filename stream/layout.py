@@ -97,6 +97,11 @@ class Section:
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
 
+    @cached_property
+    def bin_ids(self) -> tuple[str | None, ...]:
+        """Return `Bins.id` of each field; None where it has no bins."""
+        return tuple(None if item is None else item.id for item in self.bins)
+
     def replace(self, **changes: Any) -> Section:
         return dataclasses.replace(self, **changes)
 

@@ -149,7 +149,7 @@ class Panes:
             section = sections.get(name)
             if section is None:
                 continue
-            rows, same = _match(section, current)
+            rows, same = match(section, current)
             moved = {group: _moved(counts, rows, same) for group, counts in block.groups.items()}
             binned &= same
             groups = _added(groups, moved)
@@ -214,13 +214,13 @@ def watermark(fold: Fold, plan: StreamPlan, partitions: int) -> Watermark:
     return Watermark(min(frontiers) - plan.lateness_ms if frontiers else None, partial, history)
 
 
-def _match(old: Section, new: Section) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def match(old: Section, new: Section) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return, for each field of ``new``, its row in ``old`` (-1: not there) and whether their bin counts may be added."""
     if old.id == new.id:
         return np.arange(len(new.fields)), np.ones(len(new.fields), np.bool_)
     at = {name: row for row, name in enumerate(old.names)}
     rows = np.array([at.get(name, -1) for name in new.names], np.int64)
-    ids = [None if bins is None else bins.id for bins in old.bins]
+    ids = old.bin_ids
     same = [row >= 0 and bins is not None and ids[row] == bins.id for row, bins in zip(rows, new.bins, strict=True)]
     return rows, np.array(same, np.bool_)
 

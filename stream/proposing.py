@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 PROPOSAL_S = 10.0
 LEARN_S = 3600.0
+"""The longest that learning may take, and the longest pause after failures."""
 
 
 class Proposing:

@@ -27,7 +27,7 @@ from stream.judging.thin import Thin, pick
 from stream.judging.view import FIELD_RULES, SILENT_REASONS, View
 from stream.layout import Section
 from stream.learn import MIN_N
-from stream.panes import ClosedPane
+from stream.panes import ClosedPane, match
 from stream.plan import Field, Plan, StreamPlan
 
 EXPLAINS = {
@@ -81,14 +81,7 @@ class Bank:
         Returns:
             For each new field its old row (-1: it is new), and whether its bins are the old ones.
         """
-        at = {name: row for row, name in enumerate(self.section.names)}
-        rows = np.array([at.get(name, -1) for name in section.names], np.int64)
-        old = [None if bins is None else bins.id for bins in self.section.bins]
-        new = [None if bins is None else bins.id for bins in section.bins]
-        same = np.array(
-            [row >= 0 and name is not None and old[row] == name for row, name in zip(rows, new, strict=True)]
-        )
-        same = same.astype(np.bool_)
+        rows, same = match(self.section, section)
         for name, _, build, _ in FIELD_RULES:
             fresh = build(len(rows))
             fresh.restore(fresh.carry(self.rules[name].state(), rows, fresh.state()))
@@ -183,6 +176,8 @@ class Bank:
 
     def _selected(self, coarse: CoarsePane, pane: ClosedPane) -> Iterator[Finding]:
         """Report what river's detectors found, where the configuration selects some. They keep no budget, and say so."""
+        if self.drift.baseline is None:
+            return  # they see whitened values, and without a baseline there are none: what they said last is old
         for name, detector in self.drift.guarded.items():
             for row in detector.drift_detected.nonzero()[0].tolist():
                 yield found(
@@ -234,14 +229,14 @@ class Bank:
     ) -> Finding:
         value, threshold = float(detector.statistic[row]), float(detector.threshold[row])
         reason = detector.REASONS[detector.reason[row]]
-        statistical = check in ("drift", "version")
+        a_ticket = check in ("drift", "version", "late")
         return found(
             self.stream,
             reason,
             Facts(subject, value, threshold, n, extra),
             check=check,
             onset_ms=pane.index * self.pane_ms,
-            severity="ticket" if statistical or check == "late" else severity(self.stream, field),
+            severity="ticket" if a_ticket else severity(self.stream, field),
             explains=EXPLAINS.get(reason, ()),
             evidence=evidence,
         )

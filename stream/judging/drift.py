@@ -70,9 +70,7 @@ class Drift:
         self.gross = HistogramDrift(shares, GROSS * self._column("farthest", rows), np.zeros(len(rows)))
         self.armed = np.isfinite(shares).all(axis=1)
         self.contrasts = Contrasts(section.bins, shares)
-        self.series = [
-            f"{section.names[row]}/{name}" for row, name in zip(self.contrasts.rows, self.contrasts.names, strict=True)
-        ]
+        self.series = self.contrasts.series(section.names)
         self.baseline, limit, self._scale = normal_of(self.reference.get("normal"), self.series)
         self.shift = ShiryaevRoberts(limit)
         self.recent = Recent(len(self.series))
@@ -201,8 +199,8 @@ class Drift:
             return np.full(len(self.section.fields), -1, np.int64)
         learned = zip(self.reference["fields"], self.reference["bins"], strict=True)
         at = {pair: row for row, pair in enumerate(learned) if pair[1] is not None}
-        pairs = zip(self.section.names, self.section.bins, strict=True)
-        return np.array([at.get((name, bins.id if bins else None), -1) for name, bins in pairs], np.int64)
+        pairs = zip(self.section.names, self.section.bin_ids, strict=True)
+        return np.array([at.get(pair, -1) for pair in pairs], np.int64)
 
     def _column(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         if self.reference:

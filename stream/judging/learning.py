@@ -113,7 +113,7 @@ class Learning:
             self.records, self.panes = 0, None
         if not self.section.learned:
             sketch.merge(self.sketch)
-        if _bin_ids(section) != _bin_ids(self.section):
+        if section.bin_ids != self.section.bin_ids:
             self.lesson = Lesson(len(section.fields))
         self.sketch, self.section, self.census = sketch, section, _no_census()
         self.established |= section.learned
@@ -132,7 +132,7 @@ class Learning:
         if not self.lesson.suffices(np.array([bins is not None for bins in self.section.bins], np.bool_), self.span):
             return None
         panes = np.array(self.lesson.panes, np.int64)
-        return {"fields": list(self.section.names), "bins": _bin_ids(self.section), "panes": panes}
+        return {"fields": list(self.section.names), "bins": list(self.section.bin_ids), "panes": panes}
 
     def next_section(self) -> Section | None:
         """Return the section this stream should go over to, None when the present one will do.
@@ -190,10 +190,6 @@ class Learning:
 
 def _no_census() -> dict[str, dict[str, int]]:
     return {"versions": {}, "producers": {}, "unlisted": {}}
-
-
-def _bin_ids(section: Section) -> list[str | None]:
-    return [None if bins is None else bins.id for bins in section.bins]
 
 
 def _tally(total: dict[str, int], more: dict[str, int]) -> None:

@@ -64,7 +64,7 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     yield m.GAPS, (), host.judge.gaps
     if host.judge.incidents is None or not worker.speaks:
         return
-    yield m.FALSE_ALARMS, (), (worker.layout or host.judge.layout or worker).plan.false_alarms
+    yield m.FALSE_ALARMS, (), (worker.layout.plan if worker.layout else worker.plan).false_alarms
     realised = host.judge.realised()
     if realised.days:
         yield m.FALSE_ALARMS_REALISED, (), realised.per_week
