@@ -49,6 +49,25 @@ def test_a_noise_that_lasts_widens_the_interval():
     assert wide[2] - wide[0] > narrow[2] - narrow[0]
 
 
+@pytest.mark.parametrize(("size", "within"), [(0.5, 6.0), (1.4, 9.8), (3.0, 18.0)])
+def test_where_an_alarm_takes_more_evidence_the_interval_is_wider(size: float, within: float):
+    """Twenty panes of a step without noise: the ratio of an onset d panes too early is 400 size^2 / (20 + d)."""
+    psi = np.concatenate([np.zeros(100), np.full(20, size)])
+    earliest, likeliest, _ = onset(psi, 1.0)
+    ratio = (20 * size) ** 2 / (20 + np.arange(101))
+    assert likeliest == 100
+    assert earliest == 100 - np.flatnonzero(ratio >= ratio[0] - within)[-1]
+
+
+def test_evidence_without_end_does_not_widen_the_interval_without_end():
+    """A change that has lasted for long is dated better than a fresh one, not worse."""
+    psi = np.random.default_rng(5).normal(size=2000)
+    psi[500:] += 2.0
+    fresh, old = onset(psi[:520], 1.0), onset(psi, 1.0)
+    assert old[2] - old[0] <= fresh[2] - fresh[0]
+    assert old[0] <= 500 <= old[2]
+
+
 def test_no_value_is_refused():
     """There is nothing to date."""
     with pytest.raises(ValueError, match="no value"):
