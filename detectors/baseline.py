@@ -1,6 +1,7 @@
 r"""What is normal for a contrast: its mean by calendar, its variance by time of day and pane size, and how long its noise lasts.
 
-Fitted from panes, never from records, and all of it vectorised over streams. With a pane's value x over n values at half-hour h
+Fitted from panes, never from records, and all of it vectorised over streams: float32, as references are kept, around each
+stream's own mean, and what runs over all panes added up in float64. With a pane's value x over n values at half-hour h
 of a day of group g (`detectors.calendar`):
 
 $$ \psi = \operatorname{clip}\!\left(\frac{x-\mu_{g,h}}{\sqrt{r_h\,(a+q/n)}},\; \pm 4\right), \qquad z = \psi/\ell $$
@@ -21,11 +22,13 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from detectors.base import Floats, Ints, require
 from detectors.calendar import GROUPS, SLOTS
@@ -39,8 +42,10 @@ FLOOR = 0.05
 STILL = 1e-12
 """A variance from which on a stream has moved at all. One that never did is judged in units of 1: contrasts are standardised."""
 
-BLOCKS_MS = (0, 900_000, 3_600_000, 14_400_000, 43_200_000, 86_400_000)
-"""One pane, 15 minutes, 1, 4, 12 and 24 hours."""
+BLOCKS_MS = (900_000, 3_600_000, 14_400_000, 43_200_000, 86_400_000)
+"""15 minutes, 1, 4, 12 and 24 hours; each is whole ones of those before, and a pane is the smallest block of all."""
+
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,21 @@ class Baseline:
     """What is normal for K streams.
 
     Attributes:
-        mean: float64[3, 48, K]. between, sampling: float64[K], a and q. rhythm: float64[48, K], r. longrun: float64[K], l >= 1.
+        mean: float[3, 48, K]. between, sampling: float[K], a and q. rhythm: float[48, K], r. longrun: float[K], l >= 1.
+            float32 where they were fitted.
     """
 
-    mean: Floats
-    between: Floats
-    sampling: Floats
-    rhythm: Floats
-    longrun: Floats
+    mean: NDArray[np.floating]
+    between: NDArray[np.floating]
+    sampling: NDArray[np.floating]
+    rhythm: NDArray[np.floating]
+    longrun: NDArray[np.floating]
+
+    @staticmethod
+    def beside(parts: Sequence[Baseline]) -> Baseline:
+        """Return what is normal for the streams of all parts, one part after the other."""
+        names = [part.name for part in fields(Baseline)]
+        return Baseline(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names))
 
     def whiten(self, x: Floats, n: NDArray[Any], group: Ints | int, slot: Ints | int) -> Floats:
         """Return z: of one pane (x float64[K], n [K], group and slot numbers), or of many ([T, K], [T, K], [T], [T])."""
@@ -68,10 +80,10 @@ class Baseline:
     def standardised(self, x: Floats, n: NDArray[Any], group: Ints | int, slot: Ints | int) -> Floats:
         """Return psi before it is clipped."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            variance = self.rhythm[slot] * (self.between + self.sampling / n)
+            variance = self.rhythm[slot] * (self.between + self.sampling / n.astype(x.dtype))
             return np.asarray((x - self.mean[group, slot]) / np.sqrt(variance))
 
-    def take(self, streams: Ints) -> Baseline:
+    def take(self, streams: Ints | slice) -> Baseline:
         """Return what is normal for some streams, in that order; one may occur several times."""
         parts = (self.mean, self.between, self.sampling, self.rhythm, self.longrun)
         return Baseline(*(part[..., streams] for part in parts))
@@ -91,52 +103,54 @@ def fit(
     Raises:
         ValueError: a stream has no usable pane at all.
     """
-    require(bool(np.isfinite(x).any(axis=0).all()), "every stream needs a usable pane")
+    usable = np.isfinite(x)
+    require(bool(usable.any(axis=0).all()), "every stream needs a usable pane")
     centre = np.nanmean(x, axis=0)
-    sums = _DaySums.of(x - centre, days, groups, slots)
-    mean = centre + sums.mean()
-    expected = mean[groups, slots]
+    value, known = np.where(usable, x - centre, 0.0).astype(np.float32), usable.astype(np.float32)
+    sums = _DaySums.of(value, known, days, groups, slots)
+    mean = sums.mean()
+    expected = mean.astype(np.float32)[groups, slots]
     if held_out and len(sums.days) > 1:
         for day in sums.days:
             rows = days == day
-            expected[rows] = (centre + sums.without(day).mean())[groups[rows], slots[rows]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        square = (x - expected) ** 2
-        inverse = 1.0 / np.where(np.isfinite(x), n, np.nan)
-    between, sampling = _two_parts(square, inverse)
-    overall = np.nanmean(square, axis=0)
-    between = np.where(overall > STILL, between + FLOOR * overall, 1.0)
-    rhythm = _rhythm(square, between + sampling * inverse, slots)
-    scale = np.sqrt(rhythm[slots] * (between + sampling * inverse))
-    longrun = long_run(np.clip((x - expected) / scale, -CLIP, CLIP), times_ms)
-    return Baseline(mean, between, sampling, rhythm, longrun)
+            expected[rows] = sums.without(day).mean()[groups[rows], slots[rows]]
+    away = (value - expected) * known
+    square, inverse = away**2, known / np.maximum(n, 1).astype(np.float32)
+    between, sampling, overall = _two_parts(square, inverse, known)
+    between = np.where(overall > STILL, between + FLOOR * overall, np.float32(1.0))
+    variance = between + sampling * inverse
+    rhythm = _rhythm(square / variance, sums, slots)
+    variance *= rhythm[slots]
+    longrun = long_run(np.clip(away / np.sqrt(variance), -CLIP, CLIP), known, times_ms)
+    return Baseline((centre + mean).astype(np.float32), between, sampling, rhythm, longrun)
 
 
-def long_run(psi: Floats, times_ms: Ints) -> Floats:
-    r"""Return $\ell$ = float64[K], the long-run standard deviation per pane, at least 1.
+def long_run(psi: NDArray[np.floating], known: NDArray[np.floating], times_ms: Ints) -> Singles:
+    r"""Return $\ell$ = float32[K], the long-run standard deviation per pane, at least 1.
 
     $\ell^2$ is the largest over block lengths of the mean of $(\sum\psi)^2/m$, with m usable panes in a block; blocks
     with fewer than half as many as the median block say little and are left out.
 
+    Args:
+        psi: float[T, K], 0 where a pane is not usable. known: [T, K], 1 where it is, otherwise 0. times_ms: int64[T].
+
     >>> rng = np.random.default_rng(1)
     >>> steps = rng.normal(size=(20_000, 1))
     >>> wave = np.convolve(steps[:, 0], np.ones(9) / 3, "same")[:, None]  # nine panes carry the same step: l is about 3
-    >>> long_run(np.hstack([steps, wave]), np.arange(20_000) * 60_000).round(1)
-    array([1.1, 3.2])
+    >>> long_run(np.hstack([steps, wave]), np.ones((20_000, 2)), np.arange(20_000) * 60_000).round(1)
+    array([1.1, 3.2], dtype=float32)
     """
-    value = np.nan_to_num(psi)
-    usable = np.isfinite(psi).astype(np.float64)
-    largest = np.ones(psi.shape[1])
+    total, m, begins = psi, known, times_ms
+    largest = np.fmax(1.0, _added(psi**2) / _added(known))
     for length in BLOCKS_MS:
-        starts = np.arange(len(times_ms))
-        if length:
-            starts = np.flatnonzero(np.diff(times_ms // length, prepend=-1))
-        total, m = np.add.reduceat(value, starts, axis=0), np.add.reduceat(usable, starts, axis=0)
+        starts = np.flatnonzero(np.diff(begins // length, prepend=-1))
+        block = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(begins)))
+        into = _members(block, len(starts))
+        total, m, begins = into @ total, into @ m, begins[starts]
         many = (m > 0) & (m >= np.median(m, axis=0) / 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spread = np.where(many, total**2 / m, 0.0).sum(axis=0) / many.sum(axis=0)
+        spread = _added(np.where(many, total**2 / np.maximum(m, 1), 0.0)) / np.maximum(many.sum(axis=0), 1)
         largest = np.fmax(largest, spread)
-    return np.sqrt(largest)
+    return np.sqrt(largest).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -149,11 +163,11 @@ class _DaySums:
     count: Floats
 
     @staticmethod
-    def of(x: Floats, days: Ints, groups: Ints, slots: Ints) -> _DaySums:
-        known, first, number = np.unique(days, return_index=True, return_inverse=True)
-        total, count = _by(x, number * SLOTS + slots, len(known) * SLOTS)
-        shape = (len(known), SLOTS, x.shape[1])
-        return _DaySums(known, groups[first], total.reshape(shape), count.reshape(shape))
+    def of(value: Singles, known: Singles, days: Ints, groups: Ints, slots: Ints) -> _DaySums:
+        found, first, number = np.unique(days, return_index=True, return_inverse=True)
+        into = _members(number * SLOTS + slots, len(found) * SLOTS)
+        total, count = ((into @ array).astype(np.float64).reshape(len(found), SLOTS, -1) for array in (value, known))
+        return _DaySums(found, groups[first], total, count)
 
     def without(self, day: int) -> _DaySums:
         kept = self.days != day
@@ -172,32 +186,33 @@ class _DaySums:
         return mean
 
 
-def _two_parts(square: Floats, inverse: Floats) -> tuple[Floats, Floats]:
-    """Return (a, q), least squares of E e^2 = a + q/n with both at least 0."""
-    y, v = np.nanmean(square, axis=0), np.nanmean(inverse, axis=0)
-    spread = np.nanmean((inverse - v) ** 2, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.nanmean((square - y) * (inverse - v), axis=0) / spread
-        through_zero = np.nanmean(square * inverse, axis=0) / np.nanmean(inverse**2, axis=0)
-    slope = np.where(spread > 1e-12 * v**2, np.maximum(slope, 0.0), 0.0)
-    rest = y - slope * v
-    return np.where(rest < 0.0, 0.0, rest), np.where(rest < 0.0, through_zero, slope)
+def _two_parts(square: Singles, inverse: Singles, known: Singles) -> tuple[Singles, Singles, Singles]:
+    """Return (a, q), least squares of E e^2 = a + q/n with both at least 0, and the mean of e^2."""
+    m = _added(known)
+    y, v = _added(square) / m, _added(inverse) / m
+    apart = (inverse - v.astype(np.float32)) * known
+    spread, common = _added(apart**2) / m, _added((square - y.astype(np.float32)) * apart) / m
+    slope = np.where(spread > 1e-12 * v**2, np.maximum(common / np.maximum(spread, 1e-300), 0.0), 0.0)
+    rest, through_zero = y - slope * v, (common + y * v) / (spread + v**2)
+    sampling = np.where(rest < 0.0, through_zero, slope)
+    return np.maximum(rest, 0.0).astype(np.float32), sampling.astype(np.float32), y.astype(np.float32)
 
 
-def _rhythm(square: Floats, expected: Floats, slots: Ints) -> Floats:
-    """Return float64[48, K]: squared residuals of a time of day (an hour around it) over what pane sizes make one expect."""
-    ratio, count = _by(np.where(np.isfinite(square), square / expected, np.nan), slots, SLOTS)
-    rhythm = _ratio(_smooth(ratio, 2), _smooth(count, 2), np.ones(square.shape[1]))
-    return np.maximum(rhythm, FLOOR)
+def _rhythm(ratio: Singles, sums: _DaySums, slots: Ints) -> Singles:
+    """Return float32[48, K]: squared residuals of a time of day (an hour around it) over what pane sizes make one expect."""
+    total, count = _members(slots, SLOTS) @ ratio, sums.count.sum(axis=0)
+    rhythm = _ratio(_smooth(total, 2), _smooth(count, 2), np.ones(ratio.shape[1]))
+    return np.maximum(rhythm, FLOOR).astype(np.float32)
 
 
-def _by(x: Floats, keys: Ints, size: int) -> tuple[Floats, Floats]:
-    """Return sums and numbers of the finite values by key: float64[size, K] each."""
-    total, count = np.zeros((size, x.shape[1])), np.zeros((size, x.shape[1]))
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    np.add.at(total, keys[starts], np.add.reduceat(np.nan_to_num(x), starts, axis=0))
-    np.add.at(count, keys[starts], np.add.reduceat(np.isfinite(x).astype(np.float64), starts, axis=0))
-    return total, count
+def _members(keys: Ints, size: int) -> csr_array:
+    """Return the matrix [size, T] that, times values [T, K], adds up those of each key."""
+    return csr_array((np.ones(len(keys), np.float32), (keys, np.arange(len(keys)))), shape=(size, len(keys)))
+
+
+def _added(x: NDArray[np.floating]) -> Floats:
+    """Return the sum over panes: numpy adds them one after the other, and in float32 thousands of them would lose digits."""
+    return np.asarray(x.sum(axis=0, dtype=np.float64))
 
 
 def _smooth(of_day: Floats, width: int) -> Floats:

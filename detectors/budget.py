@@ -2,12 +2,13 @@
 
 `learn` is what a nightly recalibration runs, on weeks that nobody called bad. It fits W + 1 times: once without each
 week, to see how that week would have been judged by the others, and once with all of them, for use. All fits run side
-by side, as so many more streams of one detector.
+by side, as so many more streams of one detector. What is in work at a time is a block of streams: memory stays at a fraction
+of the panes themselves, and R in the processor's cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Ints, require
 from detectors.baseline import Baseline, fit
 from detectors.risk_control import DAYS, Normaliser, calibrate, normalise
-from detectors.shiryaev_roberts import ShiryaevRoberts
+from detectors.shiryaev_roberts import ShiryaevRoberts, evidence, total
+
+FITTED, WATCHED = 256, 8192
+"""Streams of a block: of a fit over all panes, and of a day that is judged."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,10 @@ class Series:
     groups: Ints
     slots: Ints
 
-    def take(self, panes: Ints) -> Series:
-        """Return some panes, in that order."""
-        return Series(
-            self.x[panes], self.n[panes], self.pane_ms, self.days[panes], self.groups[panes], self.slots[panes]
-        )
+    def take(self, panes: Ints, streams: slice = slice(None)) -> Series:
+        """Return some panes, in that order, of some streams."""
+        places = (self.days[panes], self.groups[panes], self.slots[panes])
+        return Series(self.x[panes, streams], self.n[panes, streams], self.pane_ms, *places)
 
 
 @dataclass(frozen=True)
@@ -123,41 +126,61 @@ def run(
         float64[M, D, K], the largest statistic of each day.
     """
     k = series.x.shape[1]
-    watch = ShiryaevRoberts(np.tile(np.broadcast_to(limit, k), len(baselines)))
+    limit = np.broadcast_to(limit, k)
     maxima = np.empty((len(baselines), len(orders[0]), k))
-    t = 0
-    for day in range(len(orders[0])):
-        z, n = _whitened(baselines, series, [order[day] for order in orders])
-        maxima[:, day] = day_maxima(watch, z, n, t, series.pane_ms).reshape(len(baselines), k)
-        t += len(z) * series.pane_ms
+    for streams in blocks(k, max(WATCHED // len(baselines), 1)):
+        parts = [baseline.take(streams) for baseline in baselines]
+        watch = ShiryaevRoberts(np.tile(limit[streams], len(parts)))
+        t = 0
+        for number in range(len(orders[0])):
+            days = [series.take(order[number], streams) for order in orders]
+            z, n = _whitened(parts, days)
+            maxima[:, number, streams] = day_maxima(watch, z, n, t, series.pane_ms).reshape(len(parts), -1)
+            t += len(z) * series.pane_ms
     return maxima
 
 
-def day_maxima(watch: ShiryaevRoberts, z: Floats, n: Ints, start_ms: int, pane_ms: int) -> Floats:
-    """Take the panes of a day, z float64[P, K] and n [P, K], and return float64[K], the largest statistic."""
-    best = np.full(watch.k, -np.inf)
-    for pane in range(len(z)):
-        watch.update(z[pane], n[pane], start_ms + (pane + 1) * pane_ms)
-        np.maximum(best, watch.statistic, out=best)
-    return best
+def blocks(k: int, size: int) -> Iterator[slice]:
+    """Yield slices of at most ``size`` of k streams."""
+    for begin in range(0, k, size):
+        yield slice(begin, begin + size)
 
 
-def _whitened(baselines: Sequence[Baseline], series: Series, days: Sequence[Ints]) -> tuple[Floats, Ints]:
-    """Return z float64[P, M * K] and n of one day of each fit; a day that is an hour short has nothing in its last panes."""
-    k = series.x.shape[1]
-    z = np.full((max(len(day) for day in days), len(baselines), k), np.nan)
-    n = np.zeros(z.shape, np.int64)
+def day_maxima(watch: ShiryaevRoberts, z: NDArray[np.floating], n: NDArray[Any], start_ms: int, pane_ms: int) -> Floats:
+    """Take the panes of a day, z [P, K] and n [P, K], and return float64[K], the largest statistic.
+
+    The detector is moved on, without its outputs: learning asks for the largest R of a day alone, and they cost as much as R.
+    """
+    usable = np.isfinite(z) & (n >= watch.min_n)
+    whole = usable.all(axis=1)
+    best = np.zeros(watch.k, np.float32)
+    for pane, complete in enumerate(whole.tolist()):
+        at = slice(None) if complete else np.flatnonzero(usable[pane])
+        watch.move(at, z[pane, at], start_ms + (pane + 1) * pane_ms)
+        np.maximum(best, total(watch.ratio.T), out=best)
+    return evidence(best)
+
+
+def _whitened(baselines: Sequence[Baseline], days: Sequence[Series]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return z [P, M * K] and n of one day of each fit; a day that is an hour short has nothing in its last panes."""
+    shape = (max(len(day.x) for day in days), len(days), days[0].x.shape[1])
+    z, n = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32)
     for m, (baseline, day) in enumerate(zip(baselines, days, strict=True)):
-        z[: len(day), m] = baseline.whiten(series.x[day], series.n[day], series.groups[day], series.slots[day])
-        n[: len(day), m] = series.n[day]
+        z[: len(day.x), m] = baseline.whiten(day.x, day.n, day.groups, day.slots)
+        n[: len(day.x), m] = day.n
     return z.reshape(len(z), -1), n.reshape(len(n), -1)
 
 
-def fitted(series: Series, held_out: bool = False) -> Baseline:
-    """Learn what is normal from all panes of a series (`detectors.baseline.fit`)."""
-    times = np.arange(len(series.x)) * series.pane_ms
-    return fit(series.x, series.n, series.days, series.groups, series.slots, times, held_out)
+def fitted(series: Series, panes: Ints | None = None, held_out: bool = False) -> Baseline:
+    """Learn what is normal from the panes of a series, or some of them (`detectors.baseline.fit`)."""
+    panes = np.arange(len(series.x)) if panes is None else panes
+    times = np.arange(len(panes)) * series.pane_ms
+    parts = []
+    for streams in blocks(series.x.shape[1], FITTED):
+        part = series.take(panes, streams)
+        parts.append(fit(part.x, part.n, part.days, part.groups, part.slots, times, held_out))
+    return Baseline.beside(parts)
 
 
 def _fit(series: Series, weeks: Sequence[Sequence[Ints]]) -> Baseline:
-    return fitted(series.take(np.concatenate([day for week in weeks for day in week])))
+    return fitted(series, np.concatenate([day for week in weeks for day in week]))

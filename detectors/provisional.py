@@ -59,7 +59,7 @@ def nightly(series: Series) -> Baseline:
     """
     days = days_of(series)
     kept = days[: taught(len(days))][-MOST_DAYS:]
-    base = fitted(series.take(np.concatenate(kept)), held_out=True)
+    base = fitted(series, np.concatenate(kept), held_out=True)
     wide = np.full_like(base.longrun, FIRST_LONGRUN) if len(kept) == 1 else base.longrun * (1.0 + WIDENED / len(kept))
     return replace(base, longrun=wide)
 
