@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.data import MINUTE_MS
+from benchmarks.detection.data import DAY_MS, MINUTE_MS
 from benchmarks.detection.environments import environment
-from benchmarks.detection.null import MONITORED, Environment, monitored_maxima, split
+from benchmarks.detection.kept import remembered
+from benchmarks.detection.null import MONITORED, Environment, Split, monitored_maxima, split
 from benchmarks.detection.panes import series
 from benchmarks.detection.steps import HORIZON_DAYS, SIZES, deviations, drawn, inject
 from detectors.budget import weeks_of
@@ -24,7 +25,10 @@ CHANCE = 0.0
 """A step of no size: what is found of it is found by chance, as it would be of any other."""
 
 INJECTIONS = 25
-"""Steps of each size in each permutation."""
+"""Steps of each size in each permutation, and as many ramps of a day in the same places."""
+
+LEVELS = np.arange(0.0, 80.0, 0.02)
+"""Thresholds among which hindsight chooses; those that were learned lie between 3 and 30."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,26 @@ def made(case: Case) -> tuple[Environment, NDArray[np.float64]]:
     return result, deviations(result)
 
 
+def parted(case: Case, seed: int) -> Split:
+    """Return a permutation; what it learned is kept, since hindsight comes back to it."""
+    return split(made(case)[0], seed, partial(remembered, case.key, seed))
+
+
 def permutation(case: Case, seed: int) -> dict[str, Any]:
-    """Run one permutation: openings at three budgets, and steps at b = 1."""
+    """Run one permutation: openings at three budgets, and steps and ramps at b = 1."""
     world, unit = made(case)
-    part = split(world, seed)
+    part = parted(case, seed)
     thresholds = {budget: calibrate(part.learned.scored, budget) for budget in BUDGETS}
     maxima = {budget: monitored_maxima(world, part, threshold) for budget, threshold in thresholds.items()}
     steps = drawn(world, seed, INJECTIONS, (CHANCE, *SIZES))
-    found = inject(world, part, steps, unit, 1.0, maxima[1.0])
+    found = inject(world, part, steps, unit, thresholds[1.0], maxima[1.0])
+    ramps = replace(steps, ramp=DAY_MS // world.series.pane_ms)
+    crept = inject(world, part, ramps, unit, thresholds[1.0], maxima[1.0])
     return {
         "K": len(world.names),
         "weeks": len(weeks_of(world.series)),
         "openings": {str(budget): openings(maxima[budget], threshold) for budget, threshold in thresholds.items()},
+        "openings_at": [openings(maxima[1.0], level) for level in LEVELS],
         "steps": {
             str(size): {
                 "hours": hours_of(found.hours[steps.size == size]),
@@ -87,6 +99,31 @@ def permutation(case: Case, seed: int) -> dict[str, Any]:
             }
             for size in (CHANCE, *SIZES)
         },
+        "ramps": {str(size): hours_of(crept.hours[steps.size == size]) for size in SIZES},
+    }
+
+
+def best_threshold(rows: list[dict[str, Any]]) -> float:
+    """Return the threshold that hindsight chooses for all permutations of a case at once.
+
+    It is the largest one that opens at least as many false alarms as the learned thresholds did together: at the same
+    rate, and where no threshold has exactly that one, at a higher one. All permutations are seen, the monitored weeks too.
+    """
+    learned = sum(row["openings"]["1.0"] for row in rows)
+    enough = np.sum([row["openings_at"] for row in rows], axis=0) >= learned
+    return round(float(LEVELS[np.flatnonzero(enough)[-1]]), 2)
+
+
+def hindsight(case: Case, threshold: float, seed: int) -> dict[str, Any]:
+    """Run the same monitor on the same weeks and the same steps once more, at a threshold that was chosen on them."""
+    world, unit = made(case)
+    part = parted(case, seed)
+    maxima = monitored_maxima(world, part, threshold)
+    steps = drawn(world, seed, INJECTIONS, (CHANCE, *SIZES))
+    found = inject(world, part, steps, unit, threshold, maxima)
+    return {
+        "openings": openings(maxima, threshold),
+        "hours": {str(size): hours_of(found.hours[steps.size == size]) for size in SIZES},
     }
 
 
@@ -118,11 +155,15 @@ def delays(rows: Iterable[Sequence[float | str | None]]) -> dict[str, Any]:
     } | told
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(rows: list[dict[str, Any]], again: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what all permutations of a case say together.
 
     ``budget``: by b, the openings, and the sd of their rate over permutations. ``delay``: by size of the step, hours until
     it is found (missed ones count as two weeks in the mean), how well it is dated, and whether the series is named first.
+    ``ramp``: the same hours for ramps of a day. ``hindsight``: openings and hours at the threshold of hindsight.
+
+    Args:
+        again: the rows of `hindsight`.
     """
     weeks = MONITORED * len(rows)
     delay = {str(size): _of_size(rows, str(size)) for size in (CHANCE, *SIZES)}
@@ -130,7 +171,18 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for name in map(str, BUDGETS):
         counts = np.array([row["openings"][name] for row in rows])
         budget[name] = {"alarms": int(counts.sum()), "weeks": weeks, "sd": float(np.std(counts / MONITORED))}
-    return {"K": rows[0]["K"], "budget": budget, "distinct_weeks": rows[0]["weeks"], "delay": delay}
+    return {
+        "K": rows[0]["K"],
+        "budget": budget,
+        "distinct_weeks": rows[0]["weeks"],
+        "delay": delay,
+        "ramp": {str(size): delays(row["ramps"][str(size)] for row in rows) for size in SIZES},
+        "hindsight": {
+            "alarms": sum(row["openings"] for row in again),
+            "weeks": weeks,
+            "delay": {str(size): delays(row["hours"][str(size)] for row in again) for size in SIZES},
+        },
+    }
 
 
 def _of_size(rows: list[dict[str, Any]], size: str) -> dict[str, Any]:

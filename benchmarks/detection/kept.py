@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.detection import panes
 
 ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
 RESULTS = ROOT / "build" / "detection" / "results"
 
 
 def _code() -> str:
     skip = {"page.py", "__main__.py", "checks.py", "evaluate.py"}
-    files = [*ROOT.glob("detectors/*.py"), *Path(__file__).parent.glob("*.py"), ROOT / "stream" / "contrasts.py"]
-    files = [path for path in files if path.name not in skip] + [ROOT / path for path in panes.CODE]
+    files = [*ROOT.glob("detectors/*.py"), *Path(__file__).parent.glob("*.py")]
+    files = [path for path in files if path.name not in skip]
+    files += [ROOT / path for path in (*panes.CODE, "stream/coarse.py", "stream/contrasts.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(set(files)))).hexdigest()[:12]
 
 
@@ -28,13 +31,31 @@ CODE = _code()
 
 def kept(key: str, seed: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the row of a permutation from its file, or make and write it."""
-    path = RESULTS / f"{key}-{CODE}" / f"{seed}.json"
+    return _kept(_folder(key) / f"{seed}.json", make, json.loads, lambda row: json.dumps(row).encode())
+
+
+def remembered(key: str, seed: int, make: Callable[[], T]) -> T:
+    """Return what a permutation has learned, so that whoever comes back to it need not learn again."""
+    found: T = _kept(_folder(key) / f"{seed}.pickle", make, pickle.loads, pickle.dumps)
+    return found
+
+
+def done(key: str, seeds: int) -> bool:
+    """Whether all permutations are there."""
+    return all((_folder(key) / f"{seed}.json").exists() for seed in range(seeds))
+
+
+def _folder(key: str) -> Path:
+    return RESULTS / f"{key}-{CODE}"
+
+
+def _kept(path: Path, make: Callable[[], T], load: Callable[[bytes], Any], dump: Callable[[T], bytes]) -> T:
     if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: T = load(path.read_bytes())
         return found
-    row = make()
+    made = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(f".{os.getpid()}")
-    scratch.write_text(json.dumps(row))
+    scratch.write_bytes(dump(made))
     os.replace(scratch, path)  # whole or not at all
-    return row
+    return made

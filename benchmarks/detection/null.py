@@ -7,6 +7,7 @@ spread over permutations stands beside every mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +50,21 @@ class Split:
         return np.concatenate([self.reference[-self.fill :], self.monitored])
 
 
-def split(environment: Environment, seed: int) -> Split:
-    """Permute the weeks, and learn from the first eight."""
+def split(environment: Environment, seed: int, keep: Callable[[Callable[[], Learned]], Learned] | None = None) -> Split:
+    """Permute the weeks, and learn from the first eight.
+
+    Args:
+        keep: returns what was learned from these weeks before, or learns it with what it is given.
+    """
     weeks = weeks_of(environment.series)
     order = np.random.default_rng((seed, 7)).permutation(len(weeks))[: REFERENCE + MONITORED]
     panes = [np.concatenate(weeks[i]) for i in order]
     reference, monitored = np.concatenate(panes[:REFERENCE]), np.concatenate(panes[REFERENCE:])
-    return Split(reference, monitored, learn(renumbered(environment.series.take(reference)), environment.family))
+
+    def learned() -> Learned:
+        return learn(renumbered(environment.series.take(reference)), environment.family)
+
+    return Split(reference, monitored, keep(learned) if keep else learned())
 
 
 def renumbered(series: Series) -> Series:

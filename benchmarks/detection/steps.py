@@ -21,20 +21,27 @@ HORIZON_DAYS = 14
 
 @dataclass(frozen=True)
 class Steps:
-    """Injections. stream: int64[I]. onset: int64[I], pane of the monitored weeks. size: float64[I], in standard deviations."""
+    """Injections.
+
+    Attributes:
+        stream: int64[I]. onset: int64[I], pane of the monitored weeks. size: float64[I], in standard deviations.
+        ramp: panes over which it grows evenly to its size; 1 for a step.
+    """
 
     stream: Ints
     onset: Ints
     size: NDArray[np.float64]
+    ramp: int = 1
 
     def added_to(self, x: NDArray[Any], unit: NDArray[np.float64], before: int = 0) -> NDArray[np.float64]:
-        """Return float64[T, I], the series of each injection with its step.
+        """Return float64[T, I], the series of each injection with its step or ramp.
 
         Args:
             x: [T, K]. unit: float64[K], of the sizes. before: panes that stand before those in which onsets are counted.
         """
-        late = np.arange(len(x))[:, None] >= before + self.onset
-        return np.asarray(x[:, self.stream] + late * (self.size * unit[self.stream]))
+        since = np.arange(1, len(x) + 1)[:, None] - before - self.onset
+        share = np.clip(since / self.ramp, 0.0, 1.0)
+        return np.asarray(x[:, self.stream] + share * (self.size * unit[self.stream]))
 
 
 def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ...] = SIZES) -> Steps:
@@ -83,14 +90,14 @@ def inject(
     part: Split,
     steps: Steps,
     unit: NDArray[np.float64],
-    budget: float,
+    threshold: float,
     maxima: NDArray[np.float64],
 ) -> Found:
     """Add steps to series, one at a time, and see when they are found, how they are dated, and what the alarm names first.
 
     Args:
-        unit: float64[K], of the sizes. maxima: float64[1 + D, K], normalised day maxima without any step
-            (`null.monitored_maxima`).
+        unit: float64[K], of the sizes. threshold: the one in force, normalised. maxima: float64[1 + D, K], normalised day
+            maxima without any step, under the same threshold (`null.monitored_maxima`).
     """
     series, streams = environment.series, steps.stream
     per_day = DAY_MS // series.pane_ms
@@ -99,7 +106,8 @@ def inject(
     n = series.n[panes][:, streams]
     base = part.learned.baseline.take(streams)
     psi = base.residual(steps.added_to(series.x[panes], unit, fill), n, series.groups[panes], series.slots[panes])
-    limit, normal = part.learned.limit(budget), part.learned.normaliser
+    normal = part.learned.normaliser
+    limit = normal.limit(threshold)
     watch = ShiryaevRoberts(limit[streams])
     at, beyond = np.full(len(streams), -1), np.zeros(len(streams))
     for pane in range(len(panes)):
@@ -110,7 +118,6 @@ def inject(
     hours = np.where(at < 0, np.inf, (at + 1 - onset) * series.pane_ms / 3_600_000)
     hours[hours > HORIZON_DAYS * 24] = np.inf
     day = steps.onset // per_day + 1
-    threshold = normal(limit)
     over = (maxima > threshold)[:, streams]
     columns = np.arange(len(streams))
     hours[over[day, columns] | over[day - 1, columns]] = np.nan

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from benchmarks.detection import broken, first_weeks, page, steps
-from benchmarks.detection.cases import delays, hours_of
+from benchmarks.detection import broken, first_weeks, kept, page, steps
+from benchmarks.detection.cases import LEVELS, best_threshold, delays, hours_of
 from benchmarks.detection.data import Table
 from benchmarks.detection.faults import emptied, renamed, stretched
 from benchmarks.detection.null import Environment, monitored_maxima, poisson_interval, split
 from detectors.budget import Series
+from detectors.risk_control import calibrate
 
 PER_DAY = 24
 HOUR = 3_600_000
@@ -44,7 +48,8 @@ def test_a_large_step_is_found_dated_and_named(world: Environment):
     """Five standard deviations in an hourly series are found within a few hours."""
     part = split(world, 0)
     drawn = steps.Steps(np.array([0, 3]), np.array([50, 200]), np.array([5.0, 5.0]))
-    found = steps.inject(world, part, drawn, steps.deviations(world), 1.0, monitored_maxima(world, part))
+    threshold = calibrate(part.learned.scored, 1.0)
+    found = steps.inject(world, part, drawn, steps.deviations(world), threshold, monitored_maxima(world, part))
     assert (found.hours <= 8).all()
     assert found.dated.all()
     assert (np.abs(found.error) <= 2).all()
@@ -54,12 +59,67 @@ def test_a_large_step_is_found_dated_and_named(world: Environment):
 def test_no_step_is_found_only_where_the_null_alarms(world: Environment):
     """A step of size 0 is noise: found where the very same weeks raise a false alarm, and nowhere else."""
     part = split(world, 0)
-    maxima = monitored_maxima(world, part)
+    maxima, threshold = monitored_maxima(world, part), calibrate(part.learned.scored, 1.0)
     drawn = steps.Steps(np.arange(4), np.zeros(4, np.int64), np.zeros(4))
-    found = steps.inject(world, part, drawn, steps.deviations(world), 1.0, maxima)
-    alarms = (maxima[1:15] > part.learned.normaliser(part.learned.limit(1.0))).any(axis=0)
+    found = steps.inject(world, part, drawn, steps.deviations(world), threshold, maxima)
+    alarms = (maxima[1:15] > threshold).any(axis=0)
     assert (np.isinf(found.hours) == ~alarms)[~np.isnan(found.hours)].all()
     assert np.isinf(found.hours).any()
+
+
+def test_a_ramp_grows_evenly_and_is_found_later_than_a_step(world: Environment):
+    """A day after its first pane it has its full size; until then the same values are closer to normal."""
+    part, threshold, unit = split(world, 0), 5.0, steps.deviations(world)
+    step = steps.Steps(np.arange(4), np.full(4, 50), np.full(4, 5.0))
+    ramp = replace(step, ramp=PER_DAY)
+    moved = ramp.added_to(np.zeros((100, 4)), np.ones(4))[:, 0]
+    assert moved[[49, 50, 61, 73, 99]].tolist() == pytest.approx([0.0, 5 / 24, 2.5, 5.0, 5.0])
+    maxima = np.full((29, 4), -np.inf)
+    at_once, slowly = (steps.inject(world, part, item, unit, threshold, maxima).hours for item in (step, ramp))
+    assert (at_once < slowly).all()
+    assert (slowly < 48).all()
+
+
+def test_hindsight_alarms_at_least_as_often():
+    """It takes the largest threshold at which all permutations together open no less than the learned ones did."""
+    at = np.zeros((2, len(LEVELS)), np.int64)
+    at[0, :200], at[1, :300], at[:, :100] = 2, 1, 9
+    rows = [
+        {"openings": {"1.0": 3}, "openings_at": at[0].tolist()},
+        {"openings": {"1.0": 0}, "openings_at": at[1].tolist()},
+    ]
+    assert best_threshold(rows) == pytest.approx(LEVELS[199])
+    rows[0]["openings"]["1.0"] = 4
+    assert best_threshold(rows) == pytest.approx(LEVELS[99])
+
+
+def test_the_page_says_what_is_missed():
+    """A delay of 1.3 times that of hindsight, onsets outside their interval, a budget that is not kept, a slow night."""
+    row = {"median_h": 1.3, "onset_covered": 0.8}
+    case = {
+        "name": "tiny",
+        "minutes": 5,
+        "budget": {"1.0": {"alarms": 240, "weeks": 200}},
+        "delay": {"0.0": {"median_h": None, "onset_covered": 0.0}, "1.0": row},
+        "hindsight": {"delay": {"1.0": {"median_h": 1.0}}},
+    }
+    lines = page.missed({"cases": {"tiny": case}, "cost": {"pane_ms": 1.0, "learn_1000_s": 230.0}})
+    assert lines == [
+        "tiny, panes of 5 min: 1.20 false alarms a week at b = 1, up to 1.36",
+        "tiny, panes of 5 min, a step of 1 sd: 1.30 times the delay of hindsight",
+        "tiny, panes of 5 min, a step of 1 sd: 80 % of the onsets within their interval",
+        "learning of 1,000 numbers takes 230 s",
+    ]
+
+
+def test_what_is_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Rows and what was learned side by side; a case is done when it has all rows."""
+    monkeypatch.setattr(kept, "RESULTS", tmp_path)
+    assert [kept.kept("tiny", seed, lambda: {"openings": 1}) for seed in (0, 0)] == [{"openings": 1}] * 2
+    assert kept.kept("tiny", 0, lambda: {"openings": 2}) == {"openings": 1}
+    assert kept.remembered("tiny", 1, lambda: np.arange(2)).tolist() == [0, 1]
+    assert kept.done("tiny", 1)
+    assert not kept.done("tiny", 2)
 
 
 def test_the_first_weeks_find_a_large_step_after_a_week(world: Environment):

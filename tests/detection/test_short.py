@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from benchmarks.detection.cases import Case, permutation, summary
+import pytest
+
+from benchmarks.detection import kept
+from benchmarks.detection.cases import Case, best_threshold, hindsight, permutation, summary
 from benchmarks.detection.kept import ROOT
 from benchmarks.detection.page import verdict
 
 SEEDS = 5
 
 
-def test_the_budget_in_short() -> None:
+def test_the_budget_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five permutations, twenty null weeks: too few for an interval, enough to notice a budget that is off by a factor."""
     case = Case("iid", 15, SEEDS, features=2, weeks=12)
-    told = summary([permutation(case, seed) for seed in range(SEEDS)])
+    monkeypatch.setattr(kept, "RESULTS", tmp_path)  # learned anew in every run of the tests
+    found = [permutation(case, seed) for seed in range(SEEDS)]
+    threshold = best_threshold(found)
+    told = summary(found, [hindsight(case, threshold, seed) for seed in range(SEEDS)])
     rows = []
     for b, row in told["budget"].items():
         mean, lower, upper, keeps = verdict(row, float(b))
@@ -27,4 +34,6 @@ def test_the_budget_in_short() -> None:
     assert sum(row["alarms"] for row in rows) > 0, "a budget that is never used is power left lying"
     assert told["delay"]["5.0"]["missed"] == 0.0
     assert told["delay"]["5.0"]["median_h"] < 12
+    assert told["hindsight"]["delay"]["2.0"]["median_h"] <= 2 * told["delay"]["2.0"]["median_h"]
+    assert told["ramp"]["5.0"]["median_h"] > told["delay"]["5.0"]["median_h"]
     assert told["delay"]["1.0"]["median_h"] > told["delay"]["5.0"]["median_h"]

@@ -86,9 +86,10 @@ def permuted(options: argparse.Namespace) -> Permutations:
     for seed in range(options.seeds):
         part = null.split(whole, seed)
         drawn = steps.drawn(whole, seed, options.steps)
-        maxima = null.monitored_maxima(whole, part)
-        days.append(maxima > calibrate(part.learned.scored, options.budget))
-        delay.append(steps.inject(whole, part, drawn, unit, options.budget, maxima).hours)
+        threshold = calibrate(part.learned.scored, options.budget)
+        maxima = null.monitored_maxima(whole, part, threshold)
+        days.append(maxima > threshold)
+        delay.append(steps.inject(whole, part, drawn, unit, threshold, maxima).hours)
         size.append(drawn.size)
         for streams, files in rows.items():
             if streams:
