@@ -39,6 +39,9 @@ CLIP = 4.0
 FLOOR = 0.05
 """Of a stream's own variance, added to it; and the least that a time of day may have of what pane sizes make one expect."""
 
+LEAST_SAMPLING = 0.25
+"""Least variance of a pane, times n. What is hardly ever there has next to none, and a single one of it would be many sd."""
+
 STILL = 1e-12
 """A variance from which on a stream has moved at all. One that never did is judged in units of 1: contrasts are standardised."""
 
@@ -80,8 +83,12 @@ class Baseline:
     def standardised(self, x: Floats, n: NDArray[Any], group: Ints | int, slot: Ints | int) -> Floats:
         """Return psi before it is clipped."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            variance = self.rhythm[slot] * (self.between + self.sampling / n.astype(x.dtype))
+            variance = self.variance(n.astype(x.dtype), slot)
             return np.asarray((x - self.mean[group, slot]) / np.sqrt(variance))
+
+    def variance(self, n: NDArray[np.floating], slot: Ints | int) -> NDArray[np.floating]:
+        """Return the variance of panes of n values at that time of day, never less than 1/4 of that of n independent ones."""
+        return np.asarray(np.maximum(self.rhythm[slot] * (self.between + self.sampling / n), LEAST_SAMPLING / n))
 
     def take(self, streams: Ints | slice) -> Baseline:
         """Return what is normal for some streams, in that order; one may occur several times."""
@@ -120,7 +127,7 @@ def fit(
     between = np.where(overall > STILL, between + FLOOR * overall, np.float32(1.0))
     variance = between + sampling * inverse
     rhythm = _rhythm(square / variance, sums, slots)
-    variance *= rhythm[slots]
+    variance = np.maximum(variance * rhythm[slots], LEAST_SAMPLING * inverse)
     longrun = long_run(np.clip(away / np.sqrt(variance), -CLIP, CLIP), known, times_ms)
     return Baseline((centre + mean).astype(np.float32), between, sampling, rhythm, longrun)
 

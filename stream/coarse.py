@@ -14,21 +14,33 @@ from numpy.typing import NDArray
 
 from stream.codec import pack
 from stream.judging.thin import pick
+from stream.judging.view import missing
 from stream.layout import BINS, Section
 from stream.learn import MIN_N
 from stream.panes import ClosedPane
 
 
 class CoarsePane:
-    """Attributes: index: start // length. bins: int64[F, 36]; a field with fewer than 30 values has none, they are carried on."""
+    """Attributes: index: start // length. bins: int64[F, 36]; a field with fewer than 30 values has none, they are carried on.
+    presence: int64[F, 2], records in which a field has a usable value, and in which it has none; carried on below 30 records.
+    """
 
-    __slots__ = ("bins", "history", "index", "section", "stream")
+    __slots__ = ("bins", "history", "index", "presence", "section", "stream")
 
-    def __init__(self, stream: str, index: int, section: Section, bins: NDArray[np.int64], history: bool) -> None:
+    def __init__(
+        self,
+        stream: str,
+        index: int,
+        section: Section,
+        bins: NDArray[np.int64],
+        presence: NDArray[np.int64],
+        history: bool,
+    ) -> None:
         self.stream = stream
         self.index = index
         self.section = section
         self.bins = bins
+        self.presence = presence
         self.history = history
 
     @property
@@ -36,13 +48,14 @@ class CoarsePane:
         return f"{self.stream}/coarse/{self.index}".encode()
 
     def frame(self, length_ms: int) -> bytes:
-        """Return the record for ``panes``: rows only of the fields that have values, by name and id of their bins."""
-        rows = np.flatnonzero(self.bins.any(axis=1))
+        """Return the record for ``panes``: rows only of the fields that have any, by name and id of their bins."""
+        rows = np.flatnonzero(self.bins.any(axis=1) | self.presence.any(axis=1))
         header = {"kind": "coarse", "stream": self.stream, "index": self.index, "length": length_ms}
         body = {
             "fields": [self.section.names[row] for row in rows],
             "ids": [self.section.bin_ids[row] for row in rows],
             "bins": self.bins[rows].astype(np.int32),
+            "presence": self.presence[rows].astype(np.int32),
             "history": self.history,
         }
         return pack(header, body)
@@ -52,7 +65,8 @@ class Coarse:
     """The coarse pane that one stream is adding up.
 
     Attributes:
-        index: of it; None before the first pane. bins: int64[F, 36], what it holds, and what thin fields carry.
+        index: of it; None before the first pane. bins: int64[F, 36], presence: int64[F, 2], what it holds, and what thin
+            fields carry: a field may have records enough and few values.
     """
 
     def __init__(self, stream: str, section: Section, panes: int) -> None:
@@ -61,35 +75,45 @@ class Coarse:
         self.panes = panes
         self.index: int | None = None
         self.bins = np.zeros((len(section.fields), BINS), np.int64)
+        self.presence = np.zeros((len(section.fields), 2), np.int64)
 
     def add(self, pane: ClosedPane) -> list[CoarsePane]:
         """Take a closed pane, in order; return the coarse panes that are complete with it, at most two."""
         done = []
         index = pane.index // self.panes
         if self.index is not None and index > self.index:
-            done.append(self._take(self.index, pane.history))
+            done.append(self.take(self.index, pane.history))
         total = pane.counts.total()
         if total is not None:
             self.bins += np.where(pane.binned[:, None], total.bins, 0)
+            gone = missing(total)
+            self.presence += np.stack([total.types.sum(axis=1) - gone, gone], axis=1)
         self.index = index
         if pane.index % self.panes == self.panes - 1:
-            done.append(self._take(index, pane.history))
+            done.append(self.take(index, pane.history))
             self.index = None
         return done
 
     def adopt(self, section: Section, rows: NDArray[np.int64], same_bins: NDArray[np.bool_]) -> None:
         """Go on under another section; ``rows``: for each new field its old row, -1 for a new one."""
         self.bins = np.where(same_bins[:, None], pick(self.bins, rows, 0), 0)
+        self.presence = pick(self.presence, rows, 0)
         self.section = section
 
-    def _take(self, index: int, history: bool) -> CoarsePane:
-        ready = self.bins.sum(axis=1) >= MIN_N
-        taken = np.where(ready[:, None], self.bins, 0)
-        self.bins[ready] = 0
-        return CoarsePane(self.stream, index, self.section, taken, history)
+    def take(self, index: int, history: bool) -> CoarsePane:
+        """Return what is held as a coarse pane, and go on without it."""
+        return CoarsePane(self.stream, index, self.section, _ready(self.bins), _ready(self.presence), history)
 
     def state(self) -> dict[str, Any]:
-        return {"index": self.index, "bins": self.bins}
+        return {"index": self.index, "bins": self.bins, "presence": self.presence}
 
     def restore(self, tree: dict[str, Any]) -> None:
-        self.index, self.bins = tree["index"], tree["bins"].copy()
+        self.index, self.bins, self.presence = tree["index"], tree["bins"].copy(), tree["presence"].copy()
+
+
+def _ready(held: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Take what is enough to test: return it with rows of 0 for what stays held."""
+    ready = held.sum(axis=1) >= MIN_N
+    taken = np.where(ready[:, None], held, 0)
+    held[ready] = 0
+    return taken

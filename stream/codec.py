@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 
 MAGIC = b"SGA"
-FORMAT = 3
+FORMAT = 4
 _PREFIX = struct.Struct("<3sBII")
 _MAX_BODY = 256 << 20
 ARRAY = "$a"

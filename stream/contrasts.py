@@ -10,16 +10,22 @@ from numpy.typing import NDArray
 
 from detectors.contrasts import ORDERED, contrast, ordered_weights, share_weights
 from stream.layout import BINS, TOP, UNSEEN, Bins
+from stream.learn import MIN_SHARE
 
 SHARES = 8
 """Values of a category that have a contrast each."""
 
-FAMILIES = (*ORDERED, "share", "other", "unseen")
+FAMILIES = (*ORDERED, "share", "other", "unseen", "missing")
 """Kinds of contrasts. Streams of one kind share what is known of their scale (`detectors.risk_control`)."""
 
 
+ABSENCE = share_weights(np.array([[1.0 - MIN_SHARE, MIN_SHARE]]), [[[1]]])
+"""Weights of the contrast on (values, missing ones). Against a fixed share, not that of the reference: of a field that was always
+there, or almost, one value in a thousand that is missing is the smallest that matters, whatever the reference says."""
+
+
 class Contrasts:
-    """The contrasts of F fields: K series of numbers.
+    """The contrasts of F fields: K series of numbers. Each field has one on the share of missing values, the last F of them.
 
     Attributes:
         rows: int64[K], the field of each. names: what each is called within its field: ``location``, or the number of a bin,
@@ -55,9 +61,10 @@ class Contrasts:
                 rows.append(part[field])
                 names.append(name)
                 family.append(FAMILIES.index(kind))
-        self.rows = np.array(rows, np.int64)
-        self.names = tuple(names)
-        self.family = np.array(family, np.int64)
+        fields = range(len(bins))
+        self.rows = np.array([*rows, *fields], np.int64)
+        self.names = (*names, *("missing" for _ in fields))
+        self.family = np.array([*family, *(FAMILIES.index("missing") for _ in fields)], np.int64)
 
     def series(self, fields: Sequence[str]) -> list[str]:
         """Return ``field/contrast`` of each series: under this name a reference keeps what is normal for it."""
@@ -66,14 +73,20 @@ class Contrasts:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def values(self, counts: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def values(
+        self, counts: NDArray[Any], presence: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return (x float64[K], n int64[K]) of one pane; nan where a field has no value.
 
         Args:
-            counts: int[F, 36].
+            counts: int[F, 36]. presence: int64[F, 2], records in which the field has a value, and in which it has none. Where
+                none has one, that is a matter of the rules: a single outage in the reference would hide every smaller rise.
         """
+        partly = np.where(presence[:, :1] > 0, presence, 0)
         parts = [contrast(counts[rows], weights)[told] for rows, weights, told in self._parts]
-        return np.concatenate(parts), counts.sum(axis=1)[self.rows]
+        x = np.concatenate([*parts, contrast(partly, ABSENCE)[:, 0]])
+        of_bins = self.rows[: len(self) - len(partly)]
+        return x, np.concatenate([counts.sum(axis=1)[of_bins], partly.sum(axis=1)])
 
 
 def largest(bins: Bins, shares: NDArray[np.float64]) -> list[int]:

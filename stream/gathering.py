@@ -23,18 +23,22 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Kept:
-    """A coarse pane as it was kept. fields: those with values; ids: of their bins; bins: int32[len(fields), 36]."""
+    """A coarse pane as it was kept. fields: those with records; ids: of their bins; bins: int32[len(fields), 36]; presence:
+    int32[len(fields), 2], records with and without a value.
+    """
 
     stream: str
     index: int
     fields: list[str]
-    ids: list[str]
+    ids: list[str | None]
     bins: NDArray[np.int32]
+    presence: NDArray[np.int32]
 
     @staticmethod
     def of(header: dict[str, Any], body: dict[str, Any]) -> Kept:
         """Return what `stream.coarse.CoarsePane.frame` wrote."""
-        return Kept(header["stream"], header["index"], body["fields"], body["ids"], body["bins"].astype(np.int32))
+        counts = (body[name].astype(np.int32) for name in ("bins", "presence"))
+        return Kept(header["stream"], header["index"], body["fields"], body["ids"], *counts)
 
 
 @dataclass
@@ -78,18 +82,29 @@ class Gathered:
         """Row of each field with the bins it has now."""
         return {pair: row for row, pair in enumerate(zip(self.section.names, self.section.bin_ids, strict=True))}
 
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.section.names)}
+
     @property
     def names(self) -> list[str]:
         return self.contrasts.series(self.section.names)
 
     def add(self, day: int, pane: Kept, wrong: Collection[str] = ()) -> None:
-        """Take a pane; fields that have other bins now are passed over, and those that are wrong (the stream's name: all)."""
+        """Take a pane. Bins of fields that have others now are passed over, and so are fields that are ``wrong``.
+
+        Args:
+            wrong: fields that must not teach; the stream's own name stands for all of them.
+        """
         rows = np.array([self._at.get(pair, -1) for pair in zip(pane.fields, pane.ids, strict=True)], np.int64)
-        bins = np.zeros((len(self.section.fields), BINS), np.int64)
+        bins, presence = (np.zeros((len(self.section.fields), size), np.int64) for size in (BINS, 2))
         bins[rows[rows >= 0]] = pane.bins[rows >= 0]
+        rows = np.array([self._named.get(name, -1) for name in pane.fields], np.int64)
+        presence[rows[rows >= 0]] = pane.presence[rows >= 0]
         if wrong:
-            bins[[pane.stream in wrong or name in wrong for name in self.section.names]] = 0
-        self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins)
+            left_out = [pane.stream in wrong or name in wrong for name in self.section.names]
+            bins[left_out] = presence[left_out] = 0
+        self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins, presence)
         usable = bins.any(axis=1)
         blank = _Day(np.zeros_like(bins), np.zeros(len(bins), np.int64), np.zeros(len(bins)))
         sums = self._days.setdefault(day, blank)
@@ -163,7 +178,7 @@ def side_by_side(
         return None
     indexes, places = indexes[inside], places[inside]
     k = sum(map(len, names.values()))
-    x, n = np.full((len(indexes), k), np.nan), np.zeros((len(indexes), k), np.int64)
+    x, n = np.full((len(indexes), k), np.nan, np.float32), np.zeros((len(indexes), k), np.int32)
     column = 0
     for stream, own in names.items():
         span = slice(column, column + len(own))

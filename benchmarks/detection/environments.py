@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,9 @@ from benchmarks.detection.panes import PaneSeries
 from detectors.budget import Series
 from detectors.calendar import place
 from detectors.histogram import smoothed
+from stream.coarse import Coarse
 from stream.contrasts import Contrasts
-from stream.layout import BINS
-from stream.learn import MIN_N, MIN_RECORDS, MIN_SHARE
+from stream.learn import MIN_RECORDS, MIN_SHARE
 
 
 def environment(
@@ -39,26 +40,26 @@ def environment(
 def _stream(
     healthy: PaneSeries, seen: PaneSeries, pane_ms: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str], NDArray[np.int64]]:
-    bins, first = _summed(seen, pane_ms), _summed(healthy, pane_ms)
+    bins, first = _summed(seen.bins, seen, pane_ms), _summed(healthy.bins, healthy, pane_ms)
+    there = np.stack([seen.records[:, None] - seen.missing, seen.missing], axis=2)
+    presence = _summed(there, seen, pane_ms)
     shares = np.maximum(smoothed(first[: _enough(first, pane_ms)].sum(axis=0)), MIN_SHARE)
     contrasts = Contrasts(healthy.section.bins, shares)
     x = np.full((len(bins), len(contrasts)), np.nan)
     n = np.zeros((len(bins), len(contrasts)), np.int64)
-    held = np.zeros(bins.shape[1:], np.int64)
+    coarse = Coarse(healthy.name, healthy.section, 1)
     for pane, counts in enumerate(bins):
-        held += counts
-        ready = held.sum(axis=1) >= MIN_N
-        if ready.any():
-            x[pane], n[pane] = contrasts.values(np.where(ready[:, None], held, 0))
-            held[ready] = 0
+        coarse.bins += counts
+        coarse.presence += presence[pane]
+        taken = coarse.take(pane, history=False)
+        x[pane], n[pane] = contrasts.values(taken.bins, taken.presence)
     labels = zip(contrasts.rows, contrasts.names, strict=True)
     return x, n, [f"{healthy.name}.{healthy.fields[row]}.{label}" for row, label in labels], contrasts.family
 
 
-def _summed(item: PaneSeries, pane_ms: int) -> NDArray[np.int64]:
-    """Return int64[T, F, 36], panes added up to longer ones."""
-    shape = (-1, pane_ms // item.pane_ms, len(item.fields), BINS)
-    return np.asarray(item.bins.reshape(shape).sum(axis=1, dtype=np.int64))
+def _summed(counts: NDArray[Any], item: PaneSeries, pane_ms: int) -> NDArray[np.int64]:
+    """Return int64[T, F, ...], the counts of panes added up to longer ones."""
+    return np.asarray(counts.reshape(-1, pane_ms // item.pane_ms, *counts.shape[1:]).sum(axis=1, dtype=np.int64))
 
 
 def _enough(bins: NDArray[np.int64], pane_ms: int) -> int:

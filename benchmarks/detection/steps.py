@@ -14,6 +14,7 @@ from detectors.base import Ints
 from detectors.calendar import SLOTS
 from detectors.glr import onset as dated
 from detectors.shiryaev_roberts import ShiryaevRoberts
+from stream.contrasts import FAMILIES
 
 SIZES = (1.0, 2.0, 3.0, 5.0)
 HORIZON_DAYS = 14
@@ -45,13 +46,12 @@ class Steps:
 
 
 def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ...] = SIZES) -> Steps:
-    """Draw so many injections of each size."""
+    """Draw so many injections of each size; not into shares of missing values, for which `benchmarks.detection.faults` stands."""
     rng = np.random.default_rng((seed, 11))
     fortnight = HORIZON_DAYS * DAY_MS // environment.series.pane_ms
     count = each * len(sizes)
-    return Steps(
-        rng.integers(len(environment.names), size=count), rng.integers(fortnight, size=count), np.repeat(sizes, each)
-    )
+    streams = np.flatnonzero(environment.family != FAMILIES.index("missing"))
+    return Steps(rng.choice(streams, size=count), rng.integers(fortnight, size=count), np.repeat(sizes, each))
 
 
 def deviations(environment: Environment) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ _BY_REASON = {
     "blind": "Look at the models' own logs for that time: what went wrong then, nobody has told. "
     "Lengthen the retention of the ledger, or find out why the judge could not go on.",
     "poison": "Look at the record (coordinates below), then report what ends a worker: its log has the last words.",
+    "missing": "See which producer of {stream} fills {subject} otherwise than before; streamgauge explain shows since when.",
     "selected": "Look at it beside the contrasts (streamgauge explain): detectors that were selected keep no false-alarm budget.",
     "disarmed": "Nothing, if it has always been so. If not, mend it, and this rule is armed again as the history grows old.",
     "new_version": "Compare with the rollout plan; if nobody meant to deploy it, stop the rollout.",

@@ -74,7 +74,7 @@ class Drift:
         self.baseline, limit, self._scale = normal_of(self.reference.get("normal"), self.series)
         self.shift = ShiryaevRoberts(limit)
         self.recent = Recent(len(self.series))
-        first = np.unique(self.contrasts.rows, return_index=True)
+        first = np.unique(self.contrasts.rows[: -len(section.fields) or None], return_index=True)
         self._first = np.full(len(section.fields), -1)
         self._first[first[0]] = first[1]
         self.guarded: dict[str, Detector] = {name: GUARDED[name](len(section.fields)) for name in guarded}
@@ -128,7 +128,7 @@ class Drift:
         """
         if not len(self.series) or self.baseline is None:
             return []
-        x, n = self.contrasts.values(pane.bins)
+        x, n = self.contrasts.values(pane.bins, pane.presence)
         z = self.baseline.whiten(x, n, place[1], place[2])
         self.shift.update(z, n, end_ms)
         self.recent.add(pane.index, z)
@@ -144,7 +144,7 @@ class Drift:
     ) -> tuple[float, Shift]:
         assert self.baseline is not None
         base, onset = self.baseline, self.recent.onset(k)
-        variance = base.rhythm[place[2], k] * (base.between[k] + base.sampling[k] / n[k])
+        variance = base.take(np.array([k])).variance(n[[k]].astype(np.float64), place[2])[0]
         size = self.recent.mean_since(k, onset[1]) * base.longrun[k] * np.sqrt(variance)
         away = x[k] - base.mean[place[1], place[2], k]
         if abs(away) > CLIP * np.sqrt(variance):  # what is kept of late is clipped and would call any size the same

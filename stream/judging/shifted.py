@@ -13,6 +13,7 @@ from stream.judging.drift import Drift, Shift
 from stream.judging.moved import label
 from stream.judging.recent import PANES
 from stream.layout import UNSEEN, Bins
+from stream.learn import MIN_SHARE
 
 
 def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str:
@@ -23,6 +24,9 @@ def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str
     Args:
         shares: float64[36], the reference.
     """
+    if shift.family == "missing":
+        points = shift.size * np.sqrt(MIN_SHARE * (1 - MIN_SHARE))
+        return f": {percent(abs(points))} of its records {'more' if points > 0 else 'fewer'} than usual"
     if bins is None or shift.family == "shape":
         return ""
     if shift.family == "location":

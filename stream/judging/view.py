@@ -16,6 +16,9 @@ from stream.layout import BINS
 MAX_LUCK = 1e-4
 """Probability that a healthy pane equals the one before, from which on equal panes are no sign of anything."""
 
+MISSING = (ABSENT, NULL, NONFINITE)
+"""JSON types that are no usable value: a model cannot work with an infinite number either."""
+
 WEIGHTS = np.sqrt(np.arange(2.0, 2.0 + BINS))
 """Of the counts in `View.summary`: different counts give different sums, except for rounding."""
 
@@ -49,6 +52,10 @@ class View:
         return self.records - self.of(ABSENT) - self.of(NULL)
 
     @cached_property
+    def missing(self) -> NDArray[np.int64]:
+        return missing(self.counts)
+
+    @cached_property
     def binned(self) -> NDArray[np.int64]:
         return np.asarray(self.bins.sum(axis=1))
 
@@ -72,6 +79,11 @@ class View:
         return np.where(luck < MAX_LUCK, bins @ WEIGHTS + types, np.nan)
 
 
+def missing(counts: FieldCounts) -> NDArray[np.int64]:
+    """Return int64[F], records in which a field has no usable value."""
+    return np.asarray(counts.types[:, MISSING].sum(axis=1))
+
+
 def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:
     """Return (part / whole, whole); NaN where there is nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -85,7 +97,7 @@ def _constant(view: View) -> Inputs:
 
 
 FIELD_RULES: tuple[tuple[str, str, Callable[[int], Detector], Callable[[View], Inputs]], ...] = (
-    ("missing", "missing", Missing, lambda view: share(view.records - view.present + view.of(NONFINITE), view.records)),
+    ("missing", "missing", Missing, lambda view: share(view.missing, view.records)),
     ("removed", "schema", Removed, lambda view: share(view.of(ABSENT), view.records)),
     ("retyped", "schema", Retyped, lambda view: share(view.retyped, view.present)),
     ("outside", "ranges", OutOfRange, lambda view: share(view.counts.outside, view.of(NUMBER))),

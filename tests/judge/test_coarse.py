@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stream.coarse import Coarse, CoarsePane
 from stream.codec import pack, unpack
-from stream.counts import FieldCounts, PaneCounts
+from stream.counts import NULL, NUMBER, FieldCounts, PaneCounts
 from stream.gathering import Kept
 from stream.layout import BINS, Bins, Section
 from stream.learn import MIN_N
@@ -27,6 +27,7 @@ def closed(index: int, a: int, b: int, binned: bool = True, history: bool = Fals
     counts = FieldCounts.zero(2)
     counts.records = max(a, b)
     counts.bins[0, index % BINS], counts.bins[1, (index + 1) % BINS] = a, b
+    counts.types[:, NUMBER], counts.types[:, NULL] = (a, b), (b, a)
     groups = {("*", "*"): counts} if counts.records else {}
     return ClosedPane(STREAM, index, TWO, PaneCounts(groups), np.array([True, binned]), history=history)
 
@@ -42,13 +43,15 @@ def test_nothing_is_lost_whatever_the_gaps(drawn: list[tuple[int, int, int, bool
     """What was taken and what is still held add up to the panes' sums; a field is told with 30 values or not at all."""
     coarse = Coarse(STREAM, TWO, panes)
     done: list[CoarsePane] = []
-    given = np.zeros((2, BINS), np.int64)
+    given, asked = np.zeros((2, BINS), np.int64), np.zeros((2, 2), np.int64)
     for pane in panes_of(drawn):
         done += coarse.add(pane)
         total = pane.counts.total()
         if total is not None:
             given += np.where(pane.binned[:, None], total.bins, 0)
+            asked += np.array([total.types[:, kind] for kind in (NUMBER, NULL)]).T
         assert np.array_equal(sum((item.bins for item in done), coarse.bins), given)
+        assert np.array_equal(sum((item.presence for item in done), coarse.presence), asked)
         if pane.index % panes == panes - 1:
             assert coarse.index is None, "the last pane of a coarse one completes it"
             assert (coarse.bins.sum(axis=1) < MIN_N).all(), "only thin fields are carried on"
@@ -59,6 +62,8 @@ def test_nothing_is_lost_whatever_the_gaps(drawn: list[tuple[int, int, int, bool
     assert set(indexes) <= {pane.index // panes for pane in panes_of(drawn)}
     values = np.array([item.bins.sum(axis=1) for item in done]).reshape(-1, 2)
     assert ((values == 0) | (values >= MIN_N)).all()
+    records = np.array([item.presence.sum(axis=1) for item in done]).reshape(-1, 2)
+    assert ((records == 0) | (records >= MIN_N)).all()
 
 
 @settings(max_examples=50, deadline=None)
@@ -112,17 +117,19 @@ def test_a_pane_counted_with_other_edges_adds_nothing_of_that_field() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 3 * MIN_N), min_size=3, max_size=3), st.integers(0, 10**7), st.booleans())
 def test_what_was_written_comes_back(values: list[int], index: int, history: bool) -> None:
-    """Numbers, names and ids of the bins; a field without values is not named."""
+    """Numbers, names and ids of the bins, what is missing; a field without records is not named."""
     own = Section(STREAM, section("a", "b", "c").fields, (GAUSS, OTHER, GAUSS), True, (), (), 1)
     bins = np.zeros((3, BINS), np.int64)
     bins[:, 1], bins[:, 35] = values, [2 * value for value in values]
-    header, body = unpack(CoarsePane(STREAM, index, own, bins, history).frame(HOUR))
+    presence = np.array([values, values[::-1]]).T
+    header, body = unpack(CoarsePane(STREAM, index, own, bins, presence, history).frame(HOUR))
     kept = Kept.of(header, body)
-    named = [row for row in range(3) if values[row]]
+    named = [row for row in range(3) if values[row] or presence[row].any()]
     assert (kept.stream, kept.index, header["length"], body["history"]) == (STREAM, index, HOUR, history)
     assert kept.fields == ["abc"[row] for row in named]
     assert kept.ids == [(GAUSS, OTHER, GAUSS)[row].id for row in named]
     assert np.array_equal(kept.bins, bins[named])
+    assert np.array_equal(kept.presence, presence[named])
 
 
 def adopted(after: Section) -> CoarsePane:

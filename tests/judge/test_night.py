@@ -13,6 +13,7 @@ from detectors.calendar import place
 from stream.coarse import CoarsePane
 from stream.codec import unpack
 from stream.gathering import Gathered, Kept, side_by_side
+from stream.judging.drift import normal_of
 from stream.learn import basis
 from stream.recalibrate import REACH_DAYS
 from tests.judge.weeks import (
@@ -58,11 +59,11 @@ def test_what_is_promised_at_which_age(age: int, status: str, until: str) -> Non
         assert "normal" not in tree[STREAM]
         return
     assert (tree[STREAM]["status"], tree[STREAM]["until"]) == (status, until)
-    assert len(limits(tree)) == 12
+    assert len(limits(tree)) == 15
     assert np.isfinite(list(limits(tree).values())).all()
     assert told["days"] == min(age, REACH_DAYS)
     assert told["weeks"] == (min(8, age // 7 - 1) if status == "calibrated" else 0)
-    assert (told["series"], told["young"]) == ((12, 0) if status == "calibrated" else (0, 12))
+    assert (told["series"], told["young"]) == ((15, 0) if status == "calibrated" else (0, 15))
 
 
 def test_a_small_budget_waits_for_the_weeks_that_it_needs() -> None:
@@ -186,14 +187,14 @@ def test_a_new_normal_forgets_what_was_before_of_its_field_only() -> None:
     assert np.array_equal(others["longrun"], unsaid["longrun"])
 
 
-@pytest.mark.parametrize(("age", "old"), [(63, 8), (21, 0)])
+@pytest.mark.parametrize(("age", "old"), [(63, 10), (21, 0)])
 def test_a_new_normal_of_today_has_no_limit(age: int, old: int) -> None:
     """Nobody knows yet what is normal; the others keep theirs."""
     told = lesson(MONDAY + age, *NAMES)
     told["restarts"] = {STREAM: {"b": hour_of(MONDAY + age) * HOUR}}
     tree = learned(told, panes(fields(63)))
     assert {name for name, limit in limits(tree).items() if np.isinf(limit)} == {f"b/{kind}" for kind in KINDS}
-    assert (tree["budget"]["series"], tree["budget"]["young"]) == (old, 8 - old)
+    assert (tree["budget"]["series"], tree["budget"]["young"]) == (old, 10 - old)
     told["restarts"] = {STREAM: {"b": hour_of(MONDAY + age) * HOUR - 24 * HOUR}}
     found = limits(learned(told, panes(fields(63))))
     assert np.isfinite(found["b/location"]) == (age == 63), (
@@ -201,7 +202,7 @@ def test_a_new_normal_of_today_has_no_limit(age: int, old: int) -> None:
     )
 
 
-KINDS = ("location", "scale", "shape", "tail")
+KINDS = ("location", "scale", "shape", "tail", "missing")
 
 
 def test_a_day_that_moved_everything_is_named_and_teaches_nothing() -> None:
@@ -237,10 +238,10 @@ def test_a_young_field_learns_alone_and_joins_with_four_weeks_in_the_pool() -> N
     data = fields(63)
     data["c"][:born] = 0
     taken = panes(data)
-    for age, young in ((35, 4), (56, 4), (57, 0)):
+    for age, young in ((35, 5), (56, 5), (57, 0)):
         kept = [pane for pane in taken if pane.index < hour_of(MONDAY + age)]
         tree = learned(lesson(MONDAY + age, *NAMES), kept)
-        assert (tree["budget"]["series"], tree["budget"]["young"]) == (12 - young, young), age
+        assert (tree["budget"]["series"], tree["budget"]["young"]) == (15 - young, young), age
         assert np.isfinite(list(limits(tree).values())).all(), age
         if age == 56:
             alone = learned(lesson(MONDAY + age, "a", "b"), panes({name: data[name] for name in "ab"}))
@@ -257,7 +258,7 @@ def test_a_new_field_is_found_one_night_and_judged_by_that_the_next() -> None:
     told["reference"] = {STREAM: reference("a")}
     first = learned(told, panes(data))
     assert np.isnan(first[STREAM]["shares"][1]).all()
-    assert {name.rpartition("/")[0] for name in limits(first)} == {"a"}
+    assert {name for name in limits(first) if name.startswith("new/")} == {"new/missing"}, "that needs no shares"
     told = lesson(MONDAY + 19, "a", "new", reference={STREAM: first[STREAM]})
     second = learned(told, panes(data))
     assert np.array_equal(second[STREAM]["shares"], first[STREAM]["found"])
@@ -270,20 +271,23 @@ def test_other_bins_are_another_field() -> None:
     """Panes counted with other edges are passed over, and so is what the reference knows of these."""
     data = fields(14)
     taken = panes(data)
-    other = [Kept(pane.stream, pane.index, pane.fields, ["else", *pane.ids[1:]], pane.bins) for pane in taken]
+    other = [
+        Kept(pane.stream, pane.index, pane.fields, ["else", *pane.ids[1:]], pane.bins, pane.presence) for pane in taken
+    ]
     tree = learned(lesson(MONDAY + 14, *NAMES), other)
-    assert {name: np.isfinite(limit) for name, limit in limits(tree).items() if name.startswith("a/")} == dict.fromkeys(
-        [f"a/{kind}" for kind in KINDS], False
-    )
+    known = {name for name, limit in limits(tree).items() if name.startswith("a/") and np.isfinite(limit)}
+    assert known == {"a/missing"}, "whether it is there has nothing to do with its bins"
     told = lesson(MONDAY + 14, *NAMES)
     told["reference"][STREAM]["bins"][0] = "else"
-    assert not any(name.startswith("a/") for name in limits(learned(told, taken)))
+    assert {name for name in limits(learned(told, taken)) if name.startswith("a/")} == {"a/missing"}
 
 
 def test_panes_of_nobody_are_passed_over() -> None:
     """A stream that is not watched any more has panes in the topic."""
     taken = panes(fields(9))
-    foreign = [Kept("gone.features", pane.index, pane.fields, pane.ids, pane.bins + 5) for pane in taken]
+    foreign = [
+        Kept("gone.features", pane.index, pane.fields, pane.ids, pane.bins + 5, pane.presence + 5) for pane in taken
+    ]
     told = lesson(MONDAY + 9, *NAMES)
     assert same(learned(told, [*foreign, *taken]), learned(told, taken))
 
@@ -306,7 +310,8 @@ def test_a_frame_that_was_written_is_the_same_to_the_learner() -> None:
     written = []
     own = section(*NAMES)
     for pane in TAKEN:
-        coarse = CoarsePane(STREAM, pane.index, own, pane.bins.astype(np.int64), False)
+        bins, presence = pane.bins.astype(np.int64), pane.presence.astype(np.int64)
+        coarse = CoarsePane(STREAM, pane.index, own, bins, presence, False)
         written.append(Kept.of(*unpack(coarse.frame(HOUR))))
     assert same(learned(lesson(MONDAY + 9, *NAMES), written), TREE)
 
@@ -357,3 +362,27 @@ def test_a_holiday_is_a_sunday() -> None:
     assert mean["h"][2] > mean["p"][2] + 0.1
     assert mean["h"][0] < mean["p"][0] - 0.03
     assert (holiday - timedelta(MONDAY - 1 + 9)).toordinal() == 1, "a Wednesday"
+
+
+def test_a_field_that_was_always_there_is_not_wild_when_one_value_is_missing() -> None:
+    """Its limit is finite, and so is what one missing value of 200 counts: its spread is never taken to be nothing."""
+    data = fields(63, "a")
+    tree = learned(lesson(MONDAY + 63, "a"), panes(data))
+    normal = tree[STREAM]["normal"]
+    at = normal["series"].index("a/missing")
+    x = 0.005 / np.sqrt(0.001 * 0.999)
+    assert np.isfinite(normal["limit"][at])
+    assert x / np.sqrt(normal["between"][at] + normal["sampling"][at] / 200) < 1
+
+
+def test_a_rare_gap_is_no_reason_to_alarm_at_the_next_one() -> None:
+    """Three values of 300,000 were missing: that has next to no variance, and is floored by what so few values can tell."""
+    data = fields(63, "a")
+    gone = {"a": np.zeros(63 * 24, np.int64)}
+    gone["a"][[100, 700, 1100]] = 1
+    normal = learned(lesson(MONDAY + 63, "a"), panes(data, gone=gone))[STREAM]["normal"]
+    at = normal["series"].index("a/missing")
+    x = 0.005 / np.sqrt(0.001 * 0.999)
+    baseline = normal_of(normal, normal["series"])[0]
+    assert baseline is not None
+    assert x / np.sqrt(baseline.variance(np.full(len(normal["series"]), 200.0), 0)[at]) < 5

@@ -34,10 +34,11 @@ def found(ready: Bank, mean: float, week: int = 0) -> list[str]:
         index = hour_of(MONDAY + DAYS + 7 * week) + hour
         counts = FieldCounts.zero(1)
         counts.bins[0] = bins
+        presence = np.array([[bins.sum(), 0]])
         pane = ClosedPane(
             STREAM, index, ready.section, PaneCounts(groups={(OTHER, OTHER): counts}), np.ones(1, np.bool_)
         )
-        verdict = ready.judge(pane, [CoarsePane(STREAM, index, ready.section, bins[None], False)])
+        verdict = ready.judge(pane, [CoarsePane(STREAM, index, ready.section, bins[None], presence, False)])
         said += [item.text for item in verdict.findings if item.reason == "selected"]
         assert not any(item.statistical for item in verdict.findings)
     return said

@@ -55,14 +55,22 @@ def hour_of(day: int) -> int:
     return (day - EPOCH) * 24
 
 
-def panes(fields: dict[str, Counts], first: int = MONDAY, skip: int = 0) -> list[Kept]:
-    """Return the hours of some fields from a day on; an hour in which a field has no values does not name it."""
+def panes(
+    fields: dict[str, Counts], first: int = MONDAY, skip: int = 0, gone: dict[str, Counts] | None = None
+) -> list[Kept]:
+    """Return the hours of some fields from a day on; an hour in which a field has no values does not name it.
+
+    Args:
+        gone: records without a value, by hour; none for a field that is not named.
+    """
     begin, length = hour_of(first), max(map(len, fields.values()))
     kept = []
     for hour in range(skip, length):
         own = {name: counts[hour] for name, counts in fields.items() if hour < len(counts) and counts[hour].any()}
         bins = np.array(list(own.values()), np.int32).reshape(-1, BINS)
-        kept.append(Kept(STREAM, begin + hour, list(own), [GAUSS.id] * len(own), bins))
+        without = [0 if gone is None or name not in gone else int(gone[name][hour]) for name in own]
+        presence = np.array([bins.sum(axis=1), without], np.int32).T
+        kept.append(Kept(STREAM, begin + hour, list(own), [GAUSS.id] * len(own), bins, presence))
     return kept
 
 
@@ -86,6 +94,7 @@ def lesson(day: int, *names: str, **changes: Any) -> dict[str, Any]:
         "holidays": [],
         "coarse_ms": HOUR,
         "false_alarms": 1.0,
+        "weights": {STREAM: 1.0},
         "sections": {STREAM: section(*names).to_dict()},
         "reference": {STREAM: reference(*names)},
         "excluded": {STREAM: []},
