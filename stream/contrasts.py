@@ -15,7 +15,10 @@ from stream.learn import MIN_SHARE
 SHARES = 8
 """Values of a category that have a contrast each."""
 
-FAMILIES = (*ORDERED, "share", "other", "unseen", "missing")
+MISSING = "missing"
+"""Name of the contrast on the share of missing values, and of its family."""
+
+FAMILIES = (*ORDERED, "share", "other", "unseen", MISSING)
 """Kinds of contrasts. Streams of one kind share what is known of their scale (`detectors.risk_control`)."""
 
 
@@ -63,8 +66,8 @@ class Contrasts:
                 family.append(FAMILIES.index(kind))
         fields = range(len(bins))
         self.rows = np.array([*rows, *fields], np.int64)
-        self.names = (*names, *("missing" for _ in fields))
-        self.family = np.array([*family, *(FAMILIES.index("missing") for _ in fields)], np.int64)
+        self.names = (*names, *(MISSING for _ in fields))
+        self.family = np.array([*family, *(FAMILIES.index(MISSING) for _ in fields)], np.int64)
 
     def series(self, fields: Sequence[str]) -> list[str]:
         """Return ``field/contrast`` of each series: under this name a reference keeps what is normal for it."""
@@ -87,6 +90,15 @@ class Contrasts:
         x = np.concatenate([*parts, contrast(partly, ABSENCE)[:, 0]])
         of_bins = self.rows[: len(self) - len(partly)]
         return x, np.concatenate([counts.sum(axis=1)[of_bins], partly.sum(axis=1)])
+
+
+def missing_share(x: float) -> float:
+    """Return the share of missing values at which their contrast is x.
+
+    >>> round(missing_share(1.55), 3)
+    0.05
+    """
+    return float(MIN_SHARE + x * np.sqrt(MIN_SHARE * (1.0 - MIN_SHARE)))
 
 
 def largest(bins: Bins, shares: NDArray[np.float64]) -> list[int]:

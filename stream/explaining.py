@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.contrasts import MISSING, missing_share
 from stream.gathering import Gathered, Kept
 from stream.judging.advice import short
 from stream.judging.drift import Shift
@@ -27,6 +28,10 @@ BACK_MS = 14 * 86_400_000
 """So far before the alarm it is looked for where it began."""
 NAMED = 3
 """Bins that are named."""
+
+_NONE = np.zeros(0, np.int64)
+PRESENCE = Bins("category", np.zeros(0), _NONE, _NONE, ("with a value", "without a value"))
+"""What a change of the missing values is drawn in."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,18 @@ def explain(
         row = rows.get(item["subject"])
         if item["check"] != "drift" or row is None or item["subject"] in found:
             continue
-        bins, before = section.bins[row], gathered.shares[row]
-        if bins is None or not np.isfinite(before).all():
-            continue
         contrast = item["detail"].get("contrast", "")
         course = dated_anew(contrast, row, gathered, reference, plan, moment_ms(event["startsAt"]), end)
+        bins, before = section.bins[row], gathered.shares[row]
+        if contrast == MISSING:
+            bins, before = PRESENCE, usually_there(course)
+        if bins is None or not np.isfinite(before).all():
+            continue
         begun, until = (moment_ms(item["since"]), end) if course is None else (course.onset[1], course.until)
-        now = _values(kept, section.names[row], bins.id, begun // plan.coarse_ms, -(-until // plan.coarse_ms))
+        now = _values(kept, section.names[row], bins, begun // plan.coarse_ms, -(-until // plan.coarse_ms))
         learned = int(reference["values"][reference["fields"].index(section.names[row])])
         size = "" if course is None else _size(contrast, course.size, bins, before)
-        top = _apart(now, before)
+        top = [1] if bins is PRESENCE else _apart(now, before)
         found[item["subject"]] = Moved(
             section.names[row], item["text"], bins, learned, before, now, begun, until, top, size, course
         )
@@ -104,14 +111,25 @@ def _size(contrast: str, size: float, bins: Bins, before: NDArray[np.float64]) -
     return size_of(Shift(0, family, name or family, 0.0, 0.0, (0, 0, 0), size), bins, before).removeprefix(": ")
 
 
-def _values(kept: list[Kept], field: str, bins: str, first: int, last: int) -> NDArray[np.int64]:
+def usually_there(course: Course | None) -> NDArray[np.float64]:
+    """Return float64[36], how many records usually have a value while a change lasted, and how many have none; nan if unknown."""
+    shares = np.zeros(BINS)
+    gone = np.nan if course is None else missing_share(float(np.nanmean(course.expected[course.change()])))
+    shares[:2] = 1.0 - gone, gone
+    return np.clip(shares, 0.0, 1.0)
+
+
+def _values(kept: list[Kept], field: str, bins: Bins, first: int, last: int) -> NDArray[np.int64]:
     """Return int64[36], the values of a field by bin over some panes."""
-    rows = [
-        pane.bins[pane.fields.index(field)]
-        for pane in kept
-        if first <= pane.index < last and field in pane.fields and pane.ids[pane.fields.index(field)] == bins
-    ]
-    return np.sum(rows, axis=0, dtype=np.int64) if rows else np.zeros(BINS, np.int64)
+    total = np.zeros(BINS, np.int64)
+    for pane in kept:
+        if first <= pane.index < last and field in pane.fields:
+            row = pane.fields.index(field)
+            if bins is PRESENCE:
+                total[:2] += pane.presence[row]
+            elif pane.ids[row] == bins.id:
+                total += pane.bins[row]
+    return total
 
 
 def _apart(now: NDArray[np.int64], before: NDArray[np.float64]) -> list[int]:

@@ -42,6 +42,10 @@ class Course:
     lasts: bool
     size: float
 
+    def change(self) -> slice:
+        """Return the panes from the likeliest onset to the end."""
+        return slice(*(int(np.searchsorted(self.times, at)) for at in (self.onset[1], self.until)))
+
     def shown(self) -> slice:
         """Return what to draw: the change, twice its length before it and half of it behind, or a few hours look like a line."""
         begin, end = (int(np.searchsorted(self.times, at)) for at in (self.onset[0], self.until))

@@ -14,7 +14,7 @@ from detectors.base import Ints
 from detectors.calendar import SLOTS
 from detectors.glr import onset as dated
 from detectors.shiryaev_roberts import ShiryaevRoberts
-from stream.contrasts import FAMILIES
+from stream.contrasts import FAMILIES, MISSING
 
 SIZES = (1.0, 2.0, 3.0, 5.0)
 HORIZON_DAYS = 14
@@ -50,7 +50,7 @@ def drawn(environment: Environment, seed: int, each: int, sizes: tuple[float, ..
     rng = np.random.default_rng((seed, 11))
     fortnight = HORIZON_DAYS * DAY_MS // environment.series.pane_ms
     count = each * len(sizes)
-    streams = np.flatnonzero(environment.family != FAMILIES.index("missing"))
+    streams = np.flatnonzero(environment.family != FAMILIES.index(MISSING))
     return Steps(rng.choice(streams, size=count), rng.integers(fortnight, size=count), np.repeat(sizes, each))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from detectors import Detector, Late, Rejected, Status, Volume
 from detectors.calendar import place
 from stream.coarse import CoarsePane
+from stream.contrasts import MISSING
 from stream.counts import ABSENT, BOOL, EXPECTED, NUMBER, STRING, FieldCounts
 from stream.judging.describe import Facts
 from stream.judging.drift import Drift
@@ -24,7 +25,7 @@ from stream.judging.findings import Finding, found
 from stream.judging.moved import moved
 from stream.judging.shifted import dated, kept_by, size_of
 from stream.judging.thin import Thin, pick
-from stream.judging.view import FIELD_RULES, MISSING, SILENT_REASONS, View
+from stream.judging.view import FIELD_RULES, SILENT_REASONS, UNUSABLE, View
 from stream.layout import Section
 from stream.learn import MIN_N
 from stream.panes import ClosedPane, match
@@ -161,7 +162,7 @@ class Bank:
             told.add((shift.row, shift.family))
             evidence = of_pane(self.stream, pane) | dated(shift, self.coarse_ms)
             n, shares = int(coarse.bins[shift.row].sum()), self.drift.gross.shares[shift.row]
-            if shift.family == "missing":
+            if shift.family == MISSING:
                 n = int(coarse.presence[shift.row].sum())
             extra = size_of(shift, self.section.bins[shift.row], shares) + kept_by(self.drift)
             yield found(
@@ -286,7 +287,7 @@ def severity(stream: StreamPlan, field: Field | None) -> str:
     return "page" if needed or stream.role == "predictions" else "ticket"
 
 
-_BAD = {"all_missing": MISSING, "missing_share": MISSING, "removed": (ABSENT,)}
+_BAD = {"all_missing": UNUSABLE, "missing_share": UNUSABLE, "removed": (ABSENT,)}
 """JSON types that are wrong, by reason; for the other reasons it is every type but the expected one."""
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.contrasts import largest
+from stream.contrasts import MISSING, largest, missing_share
 from stream.judging.describe import percent
 from stream.judging.drift import Drift, Shift
 from stream.judging.moved import label
 from stream.judging.recent import PANES
 from stream.layout import UNSEEN, Bins
-from stream.learn import MIN_SHARE
 
 
 def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str:
@@ -24,8 +23,8 @@ def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str
     Args:
         shares: float64[36], the reference.
     """
-    if shift.family == "missing":
-        points = shift.size * np.sqrt(MIN_SHARE * (1 - MIN_SHARE))
+    if shift.family == MISSING:
+        points = missing_share(shift.size) - missing_share(0.0)
         return f": {percent(abs(points))} of its records {'more' if points > 0 else 'fewer'} than usual"
     if bins is None or shift.family == "shape":
         return ""

@@ -16,7 +16,7 @@ from stream.layout import BINS
 MAX_LUCK = 1e-4
 """Probability that a healthy pane equals the one before, from which on equal panes are no sign of anything."""
 
-MISSING = (ABSENT, NULL, NONFINITE)
+UNUSABLE = (ABSENT, NULL, NONFINITE)
 """JSON types that are no usable value: a model cannot work with an infinite number either."""
 
 WEIGHTS = np.sqrt(np.arange(2.0, 2.0 + BINS))
@@ -81,7 +81,7 @@ class View:
 
 def missing(counts: FieldCounts) -> NDArray[np.int64]:
     """Return int64[F], records in which a field has no usable value."""
-    return np.asarray(counts.types[:, MISSING].sum(axis=1))
+    return np.asarray(counts.types[:, UNUSABLE].sum(axis=1))
 
 
 def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Inputs:

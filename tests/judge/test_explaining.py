@@ -160,3 +160,20 @@ def test_names_of_other_people_are_text_on_the_page() -> None:
     assert "<script" not in written
     assert "\x1b" not in written
     assert re.search(r"https?:|src=|@import|url\(", written) is None, "nothing is loaded"
+
+
+def test_missing_values_are_drawn_as_what_they_are() -> None:
+    """Records with a value and without one, against what is usual at that time; the values themselves have not moved."""
+    gone = {"a": np.r_[np.full(24 * STEP_DAY, 2), np.full(24 * (DAYS - STEP_DAY), 30)]}
+    kept = panes({name: hours(DAYS, name) for name in "ab"}, gone=gone)
+    reference = learned(lesson(MONDAY + STEP_DAY, *"ab"), kept)[STREAM]
+    at = hour_of(MONDAY + STEP_DAY) * HOUR
+    (moved,) = explain(event("a", "missing", at), kept, section("a", "b"), reference, PLAN)
+    assert moved.since_ms == at
+    assert moved.now[:2].tolist() == [200 * 24 * 3, 30 * 24 * 3]
+    assert moved.before[1] == pytest.approx(2 / 202, rel=0.01)
+    assert moved.size == "12 % of its records more than usual"
+    said = "\n".join(text([moved], [], []))
+    assert "without a value" in said
+    assert re.search(r"without a value +█* +0.99 % +█+ +13 %", said), said
+    assert "category" not in said
