@@ -40,10 +40,10 @@ class Series:
     groups: Ints
     slots: Ints
 
-    def take(self, panes: Ints, streams: slice = slice(None)) -> Series:
-        """Return some panes, in that order, of some streams."""
-        places = (self.days[panes], self.groups[panes], self.slots[panes])
-        return Series(self.x[panes, streams], self.n[panes, streams], self.pane_ms, *places)
+    def take(self, panes: Ints, streams: Ints | slice = slice(None)) -> Series:
+        """Return some panes of some streams, in that order."""
+        at = (panes, streams) if isinstance(streams, slice) else np.ix_(panes, streams)
+        return Series(self.x[at], self.n[at], self.pane_ms, self.days[panes], self.groups[panes], self.slots[panes])
 
 
 @dataclass(frozen=True)
@@ -171,13 +171,12 @@ def _whitened(baselines: Sequence[Baseline], days: Sequence[Series]) -> tuple[ND
     return z.reshape(len(z), -1), n.reshape(len(n), -1)
 
 
-def fitted(series: Series, panes: Ints | None = None, held_out: bool = False) -> Baseline:
-    """Learn what is normal from the panes of a series, or some of them (`detectors.baseline.fit`)."""
-    panes = np.arange(len(series.x)) if panes is None else panes
-    times = np.arange(len(panes)) * series.pane_ms
-    parts = []
-    for streams in blocks(series.x.shape[1], FITTED):
-        part = series.take(panes, streams)
+def fitted(series: Series, panes: Ints | None = None, streams: Ints | None = None, held_out: bool = False) -> Baseline:
+    """Learn what is normal from the panes of a series, or some of them, for all streams or some (`detectors.baseline.fit`)."""
+    panes = np.arange(series.x.shape[0]) if panes is None else panes
+    times, parts = np.arange(len(panes)) * series.pane_ms, []
+    for block in blocks(series.x.shape[1] if streams is None else len(streams), FITTED):
+        part = series.take(panes, block if streams is None else streams[block])
         parts.append(fit(part.x, part.n, part.days, part.groups, part.slots, times, held_out))
     return Baseline.beside(parts)
 

@@ -74,15 +74,12 @@ def prequential(series: Series) -> Floats:
     watch = ShiryaevRoberts(np.full(k, np.inf))
     maxima = np.zeros((len(days) - 1, k))
     for age, day in enumerate(days[1:], 1):
-        known = np.isfinite(series.x[np.concatenate(days[: taught(age)][-MOST_DAYS:])]).any(axis=0)
-        if not known.any():
+        known = np.flatnonzero(np.isfinite(series.x[np.concatenate(days[: taught(age)][-MOST_DAYS:])]).any(axis=0))
+        if not known.size:
             continue
-        past = series.take(np.concatenate(days[:age]))
-        base = nightly(Series(past.x[:, known], past.n[:, known], past.pane_ms, past.days, past.groups, past.slots))
+        base, today = nightly(series.take(np.concatenate(days[:age]), known)), series.take(day, known)
         z = np.full((len(day), k), np.nan)
-        z[:, known] = base.whiten(
-            series.x[day][:, known], series.n[day][:, known], series.groups[day], series.slots[day]
-        )
+        z[:, known] = base.whiten(today.x, today.n, today.groups, today.slots)
         maxima[age - 1] = day_maxima(watch, z, series.n[day], int(day[0]) * series.pane_ms, series.pane_ms)
     return maxima
 

@@ -62,8 +62,8 @@ class Gathered:
     shares: NDArray[np.float64]
     farthest: NDArray[np.float64]
     contrasts: Contrasts
-    x: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    n: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    x: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    n: dict[int, NDArray[np.int32]] = field(default_factory=dict)
     _days: dict[int, _Day] = field(default_factory=dict)
 
     @staticmethod
@@ -104,7 +104,8 @@ class Gathered:
         if wrong:
             left_out = [pane.stream in wrong or name in wrong for name in self.section.names]
             bins[left_out] = presence[left_out] = 0
-        self.x[pane.index], self.n[pane.index] = self.contrasts.values(bins, presence)
+        x, n = self.contrasts.values(bins, presence)
+        self.x[pane.index], self.n[pane.index] = x.astype(np.float32), n.astype(np.int32)
         usable = bins.any(axis=1)
         blank = _Day(np.zeros_like(bins), np.zeros(len(bins), np.int64), np.zeros(len(bins)))
         sums = self._days.setdefault(day, blank)

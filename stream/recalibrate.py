@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.baseline import Baseline
-from detectors.budget import Series, days_of, fitted, learn, weeks_of
+from detectors.budget import Series, days_of, fitted, learn
 from detectors.calendar import GROUPS, SLOTS, place
 from detectors.provisional import nightly, prequential, taught, threshold
 from detectors.risk_control import DAYS, weeks_needed
@@ -113,12 +113,13 @@ def global_days(series: Series) -> list[int]:
     usable = np.flatnonzero(np.isfinite(series.x).any(axis=0))
     if len(days) < 2 * DAYS or len(usable) < GLOBAL_LEAST:
         return []
-    part = _columns(series, usable)
-    z = fitted(part).whiten(part.x, part.n, part.groups, part.slots)
+    normal = fitted(series, streams=usable)
     found = []
     for number, day in enumerate(days):
-        m = np.isfinite(z[day]).sum(axis=0)
-        far = np.abs(np.nansum(z[day], axis=0)) > GLOBAL_SD * np.sqrt(np.maximum(m, 1))
+        today = series.take(day, usable)
+        z = normal.whiten(today.x, today.n, today.groups, today.slots)
+        m = np.isfinite(z).sum(axis=0)
+        far = np.abs(np.nansum(z, axis=0)) > GLOBAL_SD * np.sqrt(np.maximum(m, 1))
         if far.sum() >= max(GLOBAL_LEAST, GLOBAL_SHARE * (m > 0).sum()):
             found.append(number)
     return found
@@ -156,14 +157,15 @@ class Limits:
         weeks = min(MOST_WEEKS, (self.days - DAYS) // DAYS)
         if weeks < _weeks_needed(self.budget):
             return none, 0
-        days, last = days_of(series), self.days - DAYS
-        pool = series.take(np.concatenate(days[last - weeks * DAYS : last]))
-        by_week = [np.isfinite(pool.x[np.concatenate(week)]).any(axis=0) for week in weeks_of(pool)]
+        days = days_of(series)[-DAYS * (weeks + 1) : -DAYS]
+        by_week = [
+            np.isfinite(series.x[np.concatenate(days[i : i + DAYS])]).any(axis=0) for i in range(0, len(days), DAYS)
+        ]
         old: NDArray[np.bool_] = np.sum(by_week, axis=0) >= LEAST_WEEKS
         if not old.any():
             return none, 0
         columns = np.flatnonzero(old)
-        learned = learn(_columns(pool, columns), self.grid.family[columns])
+        learned = learn(series.take(np.concatenate(days), columns), self.grid.family[columns])
         self._put(columns, learned.baseline, learned.limit(self.budget), learned.normaliser.scale)
         return old, weeks
 
