@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Floats, Ints, require
 from detectors.baseline import Baseline, fit
-from detectors.risk_control import DAYS, Normaliser, calibrate, normalise
+from detectors.risk_control import DAYS, Normaliser, calibrate, head_start, normalise
 from detectors.shiryaev_roberts import ShiryaevRoberts, evidence, total
 
 FITTED, WATCHED = 256, 8192
@@ -59,13 +59,24 @@ class Learned:
     normaliser: Normaliser
     scored: Floats
 
-    def limit(self, budget: float) -> Floats:
-        """Return float64[K], the statistic above which each stream has drifted, at so many false alarms per week.
+    def limit(self, budget: float, weight: Floats | None = None) -> Floats:
+        r"""Return float64[K], the statistic above which each stream has drifted, at so many false alarms per week.
+
+        $$ a_k + (u - \log(w_k / \bar w))\,s_k $$ with u calibrated on $g_k + \log(w_k / \bar w)$.
+
+        Args:
+            budget: of all streams together. weight: float64[K], the part of it that each stream may take; equal parts if None.
+
+        >>> nothing = np.zeros((49, 48, 2)), np.ones(2), np.ones(2), np.ones((48, 2)), np.ones(2)
+        >>> calm = Learned(Baseline(*nothing), Normaliser(np.zeros(2), np.ones(2)), np.zeros((8, 7, 2)))
+        >>> calm.limit(1.0, np.array([3.0, 1.0])).round(2)  # apart by log 3
+        array([0. , 1.1])
 
         Raises:
             ValueError: there are too few weeks for this budget (`detectors.risk_control.weeks_needed`).
         """
-        return self.normaliser.limit(calibrate(self.scored, budget))
+        ahead = head_start(np.ones(self.scored.shape[2]) if weight is None else weight)
+        return self.normaliser.limit(calibrate(self.scored + ahead, budget) - ahead)
 
 
 def learn(series: Series, family: Ints) -> Learned:

@@ -89,6 +89,7 @@ def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
 
     Args:
         maxima: float64[n, K], day maxima of the statistic, each scored before the day taught (`prequential`); n may be 0.
+            Streams of different weights come with their `detectors.risk_control.head_start`, which is taken off u again.
         budget: false alarms per week, > 0.
 
     >>> quiet = np.zeros((20, 10))

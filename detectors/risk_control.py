@@ -12,7 +12,8 @@ $$ u = \min\Big\{u : \textstyle\sum_h N_h(u) \le b\,(W+1) - c\Big\} \quad\Righta
 
 whatever the autocorrelation, the season, the tails and the dependence between streams: only weeks need to be
 exchangeable. Days are not (incidents last for days), and calibrating on days overshoots. Many streams need no
-correction: the openings are those of all streams together.
+correction: the openings are those of all streams together. A stream that matters more has a head start on its g
+(`head_start`): g is then another score, and the claim holds for any.
 
 The week that is scored must not have taught what scores it: a fit without week h is run over h, for each h. The final
 fit has one week more; so the realised rate is close to the claim, not exactly bound by it, and is published beside it.
@@ -50,9 +51,26 @@ class Normaliser:
         """Return g of statistics [..., K]."""
         return (statistic - self.level) / self.scale
 
-    def limit(self, threshold: float) -> Floats:
-        """Return float64[K], the statistic at which each stream crosses the common threshold."""
+    def limit(self, threshold: Floats | float) -> Floats:
+        """Return float64[K], the statistic at which each stream crosses the threshold, one for all or one for each."""
         return self.level + threshold * self.scale
+
+
+def head_start(weight: Floats) -> Floats:
+    r"""Return float64[K], $\log(w_k / \bar w)$, what is added to g of a stream that has a weight.
+
+    Where tails of g fall like $e^{-g}$, each stream then takes a part of the openings in proportion to its weight. If they do
+    not, the parts are others and the total is kept all the same. Without the mean the limits would be the same; with it u keeps
+    its size, and equal weights change nothing.
+
+    Args:
+        weight: float64[K], > 0.
+
+    >>> head_start(np.array([4.0, 1.0, 1.0])).round(2)
+    array([ 0.69, -0.69, -0.69])
+    """
+    require(bool((weight > 0.0).all()), f"weights must be > 0, got {weight.min(initial=np.inf):g}")
+    return np.asarray(np.log(weight / weight.mean()))
 
 
 def normalise(maxima: Floats, family: Ints) -> Normaliser:
