@@ -171,6 +171,7 @@ def _with_limits(monitor: Monitor, kept: list[Kept]) -> dict[str, Any]:
             "holidays": [],
             "coarse_ms": PANE_MS,
             "false_alarms": 1.0,
+            "weights": {name: 1.0},
             "excluded": {},
             "restarts": {},
             "reference": {name: monitor.judge.reference[name]},

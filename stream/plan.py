@@ -99,7 +99,11 @@ class StreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What a model is for: the text that stands on the page at 3 a.m."""
+    """What a model is for: the text that stands on the page at 3 a.m.
+
+    Attributes:
+        weight: the part of the budget of false alarms that each of its series may take, beside one of 1.
+    """
 
     name: str
     owner: str
@@ -107,6 +111,7 @@ class ModelPlan:
     when_wrong: str
     cost: dict[str, Any] = field(default_factory=dict)
     runbook: str | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ stood apart together. A series that is too young for the others is learned alone
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -29,7 +29,7 @@ from detectors.baseline import Baseline
 from detectors.budget import Series, days_of, fitted, learn
 from detectors.calendar import GROUPS, SLOTS, place
 from detectors.provisional import nightly, prequential, taught, threshold
-from detectors.risk_control import DAYS, weeks_needed
+from detectors.risk_control import DAYS, head_start, weeks_needed
 from stream.gathering import DAY_MS, Gathered, Grid, Kept, side_by_side
 from stream.layout import Section
 
@@ -48,8 +48,8 @@ class Night:
 
     Args:
         lesson: ``day``, ordinal of the local day that begins; ``timezone``, ``holidays``, ``coarse_ms``, ``false_alarms``;
-            ``sections`` and ``reference`` by stream; ``excluded`` and ``restarts`` by stream: [[subject, from_ms, to_ms]] and
-            {subject: from_ms}.
+            ``weights`` (of their models), ``sections`` and ``reference`` by stream; ``excluded`` and ``restarts`` by stream:
+            [[subject, from_ms, to_ms]] and {subject: from_ms}.
     """
 
     def __init__(self, lesson: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class Night:
         apart = global_days(grid.series)
         for day in apart:
             grid.series.x[days[day]] = np.nan
-        limits = Limits(grid, lesson["false_alarms"])
+        limits = Limits(grid, lesson["false_alarms"], lesson["weights"])
         told |= limits.told(today) | {"left_out": [_iso(grid.series.days[days[day][0]]) for day in apart]}
         teach = [day for number, day in enumerate(days[: taught(len(days))]) if number not in apart]
         teaching = {int(grid.series.days[day[0]]) for day in teach}
@@ -133,9 +133,10 @@ class Limits:
             limit.
     """
 
-    def __init__(self, grid: Grid, budget: float) -> None:
+    def __init__(self, grid: Grid, budget: float, weights: Mapping[str, float]) -> None:
         self.grid = grid
         self.budget = budget
+        self.weight = np.array([weights[name] for name in grid.streams.tolist()])
         series = grid.series
         k = series.x.shape[1]
         self.parts: dict[str, NDArray[Any]] = {
@@ -166,7 +167,7 @@ class Limits:
             return none, 0
         columns = np.flatnonzero(old)
         learned = learn(series.take(np.concatenate(days), columns), self.grid.family[columns])
-        self._put(columns, learned.baseline, learned.limit(self.budget), learned.normaliser.scale)
+        self._put(columns, learned.baseline, learned.limit(self.budget, self.weight[columns]), learned.normaliser.scale)
         return old, weeks
 
     def _provisional(self, series: Series, columns: NDArray[np.int64]) -> int:
@@ -181,8 +182,9 @@ class Limits:
         if not known.any():
             return 0
         part, columns = _columns(part, np.flatnonzero(known)), columns[known]
-        limit = threshold(prequential(part), self.budget, DAYS * DAY_MS // part.pane_ms)
-        self._put(columns, nightly(part), np.full(len(columns), limit), np.ones(len(columns)))
+        ahead = head_start(self.weight[columns])
+        limit = threshold(prequential(part) + ahead, self.budget, DAYS * DAY_MS // part.pane_ms) - ahead
+        self._put(columns, nightly(part), limit, np.ones(len(columns)))
         return len(columns)
 
     def _put(self, columns: NDArray[np.int64], base: Baseline, limit: NDArray[np.float64], scale: Any) -> None:

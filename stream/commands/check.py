@@ -25,6 +25,8 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     plan = compile_plan(settings)
     out = screen()
     out.print(_file(plan))
+    for line in _weights(plan):
+        out.print(line)
     warnings = list(_of_file(plan))
     if not arguments.offline:
         # Loaded only now: who validates files in an editor or a pipeline must not wait for Kafka clients and statistics.
@@ -45,6 +47,14 @@ def _file(plan: Plan) -> str:
         f"the file is right: {number(len(plan.models), 'model')}, {number(len(plan.streams), 'stream')}, "
         f"{number(len(plan.topics), 'topic')}; configuration {plan.config_hash}"
     )
+
+
+def _weights(plan: Plan) -> Iterator[str]:
+    """Say which models were given more or less of the false-alarm budget, where any was."""
+    stated = [f"{model.name} {model.weight:g}" for model in plan.models if model.weight != 1.0]
+    if stated:
+        others = ", the others 1" if len(stated) < len(plan.models) else ""
+        yield f"weight in the false-alarm budget, from the next night on: {', '.join(stated)}{others}"
 
 
 def _of_file(plan: Plan) -> Iterator[str]:

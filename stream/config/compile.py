@@ -32,7 +32,7 @@ def compile_plan(settings: Settings) -> Plan:
 
 def _model(name: str, model: Model) -> ModelPlan:
     cost = {} if model.cost is None else model.cost.model_dump()
-    return ModelPlan(name, model.owner, model.decision, model.when_wrong, cost, model.runbook)
+    return ModelPlan(name, model.owner, model.decision, model.when_wrong, cost, model.runbook, model.weight)
 
 
 def _stream(settings: Settings, model: str, kind: str, role: Role) -> StreamPlan:

@@ -38,6 +38,7 @@ from stream.config.values import (
     Topic,
     Url,
     WarmUp,
+    Weight,
 )
 from stream.layout import MAX_FIELDS
 
@@ -199,7 +200,6 @@ class Cost(Block):
 
 class Model(Block):
     not_built = {
-        "weight": "all models share alike",
         "success": "performance is not yet measured; drift, schema, volume and freshness are",
         "segments": "a model of its own with a 'where' watches one segment",
     }
@@ -207,6 +207,7 @@ class Model(Block):
     owner: Text = Field(description="the team that is called, such as payments-ml")
     decision: Text = Field(description="what the model decides, such as 'hold a card payment for review'")
     when_wrong: Text = Field(description="what happens when it is switched off, such as 'rules engine v3 decides'")
+    weight: Weight = Field(1.0, description="its part of false_alarms beside that of the others; 1 if not stated")
     runbook: Given[Url] = Field(None, description="address of the page that says what to do")
     cost: Given[Cost] = Field(None, description="what wrong decisions cost")
     features: Given[Features] = Field(None, description="the topic of the model's input")

@@ -150,6 +150,9 @@ def _timezone(value: str) -> str:
     return value
 
 
+WEIGHTS = (0.01, 100.0)
+"""Least and greatest weight of a model: beyond it one model would hardly be watched beside the other."""
+
 _PER_WEEK = {"day": 7.0, "week": 1.0, "month": 7 * 12 / 365.25}
 
 
@@ -214,6 +217,14 @@ def _amount(value: Any) -> Any:
     return value
 
 
+def _weight(value: Any) -> Any:
+    low, high = WEIGHTS
+    if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
+        hint = "no weight takes a model out of the budget; delete the model to stop watching it" if value == 0 else ""
+        raise refuse(f"a number from {low:g} to {high:g}; a model that states none has 1", hint=hint)
+    return value
+
+
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | bool | int | float):
         raise refuse("one text, number, true or false", hint="several values are not read here")
@@ -265,5 +276,8 @@ Timezone = Annotated[str, AfterValidator(_timezone)]
 Number = Annotated[float, AfterValidator(_finite)]
 Range = Annotated[list[Number], Field(min_length=2, max_length=2), AfterValidator(_bounds)]
 Amount = Annotated[float, BeforeValidator(_amount)]
+Weight = Annotated[
+    float, BeforeValidator(_weight), Field(json_schema_extra={"minimum": WEIGHTS[0], "maximum": WEIGHTS[1]})
+]
 Scalar = Annotated[StrictStr | StrictBool | StrictInt | StrictFloat, BeforeValidator(_scalar)]
 Format = Annotated[str, BeforeValidator(_format), WithJsonSchema({"const": "json"})]

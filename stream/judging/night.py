@@ -33,6 +33,7 @@ def night_lesson(
         "holidays": list(plan.holidays),
         "coarse_ms": plan.coarse_ms,
         "false_alarms": plan.false_alarms,
+        "weights": {name: plan.model(plan.stream(name).model).weight for name in known},
         "sections": {name: watch.section.to_dict() for name, watch in known.items()},
         "reference": {name: part_of(reference, name, plan) for name in known},
         "excluded": {name: excluded(verdicts, name) for name in known},

@@ -170,3 +170,13 @@ def test_offline_asks_no_broker(configure: Configure, streamgauge: Command) -> N
     ended = streamgauge("check", "--offline", configure("127.0.0.1:9").file)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("the file is right: 1 model, 2 streams, 2 topics; configuration ")
+
+
+def test_a_weight_is_shown_where_one_was_stated(configure: Configure, streamgauge: Command) -> None:
+    """And from when on it counts; nothing is said of equal ones."""
+    configuration = configure("127.0.0.1:9")
+    assert "weight" not in streamgauge("check", "--offline", configuration.file).out
+    configuration.edit("    owner: payments-ml\n", "    owner: payments-ml\n    weight: 4\n")
+    ended = streamgauge("check", "--offline", configuration.file)
+    assert (ended.code, ended.err) == (0, "")
+    assert "weight in the false-alarm budget, from the next night on: fraud 4\n" in ended.out

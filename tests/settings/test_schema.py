@@ -23,6 +23,7 @@ SHAPES = (
     "not_built",
     "plain_secret",
     "unknown_key",
+    "weights",
 )
 """Wrong files whose mistake is one of shape; rules between keys are beyond a schema."""
 

@@ -102,6 +102,7 @@ def test_the_fuller_file_says_what_it_says():
         Field("merchant", "tx.merchant.id"),
     )
     assert plan.model("fraud").runbook == "https://wiki.example.org/fraud"
+    assert [(model.name, model.weight) for model in plan.models] == [("credit", 1.0), ("fraud", 4.0)]
 
 
 def test_a_key_beside_stream_replaces_that_of_the_named_stream():
@@ -178,6 +179,7 @@ def test_every_accepted_key_that_decides_something_changes_the_hash(tmp_path):
         ("unlisted: count", "unlisted: watch"),
         ("unit: ms", "unit: s"),
         ("detectors: [page_hinkley, adwin]", "detectors: [adwin]"),
+        ("weight: 4", "weight: 3"),
     ):
         assert old in text
         assert compile_plan(written(tmp_path, text.replace(old, new), {"SG_HASH": SECRET})).config_hash != before, old
