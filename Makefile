@@ -59,7 +59,7 @@ bench-quick: $(READY) ## the throughput ratio alone, on fewer records (under a m
 budget: $(READY) ## is a stated rate of false alarms kept, and how soon is a change found (resumable); writes benchmarks/detection.md
 	$(BIN)/python -m benchmarks.detection
 
-budget-full: $(READY) ## the same with the long cases: panes of a minute, 1,000 series
+budget-full: $(READY) ## the same with panes of a minute too; they stay on the page of budget
 	$(BIN)/python -m benchmarks.detection --full
 
 budget-peers: $(READY) ## river, frouros, alibi-detect, evidently, nannyml, whylogs on the same panes, tuned in hindsight (15 minutes)

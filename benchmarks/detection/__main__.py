@@ -28,13 +28,13 @@ CASES = (
     Case("ar", 5, 50, features=5),
     Case("full", 5, 50, features=5),
     Case("full", 5, 50, features=50, weeks=12),
+    Case("full", 5, 50, features=200, weeks=12),
     Case("flights.all", 5, 50),
     Case("flights", 5, 50),
     Case("flights", 15, 50),
     Case("power", 5, 50),
 )
 LONG = (
-    Case("full", 5, 20, features=200, weeks=12),
     Case("iid", 1, 50, features=5),
     Case("full", 1, 50, features=5),
     Case("flights.all", 1, 50),

@@ -35,8 +35,8 @@ mean at least 0.3 b (power that is not used is a fault too). Read the column *di
 weeks there are. Where they are few, a hundred permutations would not prove more.
 
 What was chosen with these data in view: the clip (4), the sizes of Shiryaev-Roberts (to lambda = 2), the width of the
-onset's interval and the constants of the first weeks. The threshold, the normaliser and everything else is learned
-from the eight weeks only.
+onset's interval (on the first half of the year of power) and the constants of the first weeks. The threshold, the
+normaliser and everything else is learned from the eight weeks only.
 
 """
 
@@ -97,7 +97,7 @@ is `detectors.Missing`, which stands outside the budget.
 COST = """
 ## What it costs
 
-One pane of 1,000 numbers with four contrasts each, from counts to statistics: {pane_ms:.2f} ms of CPU (target 2).
+One pane of 1,000 numbers with all their contrasts, from counts to statistics: {pane_ms:.2f} ms of CPU (target 2).
 Learning from eight weeks of panes of five minutes: {learn_100_s:.0f} s of CPU for 100 such fields, {learn_1000_s:.0f}
 s for 1,000 (target 120).
 """
@@ -141,7 +141,7 @@ def missed(results: dict[str, Any]) -> list[str]:
         for b, row in item["budget"].items():
             mean, _, upper, passes = verdict(row, float(b))
             if not passes:
-                lines.append(f"{where}: {mean:.2f} false alarms a week at b = {float(b):g}, up to {upper:.2f}")
+                lines.append(f"{where}: {mean:.2f} false alarms a week at b = {float(b):g}, at most {upper:.2f}")
         for size, row in item["delay"].items():
             change = f"{where}, a step of {float(size):g} sd"
             slower = ratio(item, size)

@@ -105,7 +105,7 @@ def test_the_page_says_what_is_missed():
     }
     lines = page.missed({"cases": {"tiny": case}, "cost": {"pane_ms": 1.0, "learn_1000_s": 230.0}})
     assert lines == [
-        "tiny, panes of 5 min: 1.20 false alarms a week at b = 1, up to 1.36",
+        "tiny, panes of 5 min: 1.20 false alarms a week at b = 1, at most 1.36",
         "tiny, panes of 5 min, a step of 1 sd: 1.30 times the delay of hindsight",
         "tiny, panes of 5 min, a step of 1 sd: 80 % of the onsets within their interval",
         "learning of 1,000 numbers takes 230 s",
