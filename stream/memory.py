@@ -4,6 +4,8 @@ One worker may own all partitions and be the judge, so that is what is counted. 
 several times what a quiet worker takes. The prices of Python objects are measured (`tests/hostile`); the bounds are those of
 the modules that keep to them. Not bounded by us is the least that brokers send, one batch: a topic with a larger
 ``max.message.bytes`` costs so much more for each of its partitions.
+
+Learning is another process (`stream.learning_process`), there for minutes of a night, and has a bound of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from detectors.budget import FITTED
+from detectors.contrasts import ORDERED
+from stream.contrasts import SHARES
+from stream.gathering import DAY_MS
 from stream.judging.learning import MAX_LESSON
 from stream.kafka.fetch import CHUNK_BYTES, MOST_RECORDS
 from stream.kafka.hooks import FETCHED_BYTES, LEAST_FETCH, TAKE_BYTES
@@ -21,6 +27,7 @@ from stream.panes import MAX_OPEN
 from stream.plan import Plan, StreamPlan
 from stream.reading.tables import MAX_NUMBERS, MAX_STRINGS
 from stream.reading.tally import FIELD_BYTES, MAX_PANES, SKETCH_BYTES
+from stream.recalibrate import REACH_DAYS
 from stream.tap import ENTRY_BYTES
 from stream.tapping import LEAST_PARKED, PARKED_BYTES
 
@@ -40,18 +47,24 @@ _NUMBER = 16
 _FIELD = 8 * (7 + 4 + BINS)  # of one field in one cell
 _NAMES = 26_000  # three full censuses
 _PANE_OF_LESSON = 4 * BINS
-_SHIFTS = 10 * (500 + 4 * 900)  # contrasts of one field: their memory, and what is normal for them in four copies
+_SHIFTS = 11 * (500 + 4 * 900)  # contrasts of one field: their memory, and what is normal for them in four copies
 _RULES = 30_000  # detectors and open incidents of one field
+_KEPT = 28  # of one series in one coarse pane: as it came, side by side, what is learned from; in the first weeks a copy more
+_FIT = 60 * FITTED  # of one coarse pane in a fit
+_LEARNED = 20_000  # of one series: nine times what is normal for it, and the day maxima
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes at most. reading: from the brokers to the taps. taps: counts that no entry holds yet. judge: panes and detectors."""
+    """Bytes at most. reading: from the brokers to the taps. taps: counts that no entry holds yet. judge: panes and detectors.
+    night: of the process that learns, which is not in the total.
+    """
 
     base: int
     reading: int
     taps: int
     judge: int
+    night: int
 
     @property
     def total(self) -> int:
@@ -60,13 +73,14 @@ class Memory:
     def __str__(self) -> str:
         """Return a sentence.
 
-        >>> print(Memory(160 * MIB, 250 * MIB, 5 * MIB, 25 * MIB))
-        needs at most about 440 MiB, whatever arrives (at rest 160, reading 250, taps 5, judge 25)
+        >>> print(Memory(160 * MIB, 250 * MIB, 5 * MIB, 25 * MIB, 200 * MIB))
+        needs at most about 440 MiB, whatever arrives (at rest 160, reading 250, taps 5, judge 25), and its nights about 200 more
         """
         base, reading, taps, judge = (round(n / MIB) for n in (self.base, self.reading, self.taps, self.judge))
         return (
             f"needs at most about {round(self.total / MIB, -1):,.0f} MiB, whatever arrives "
-            f"(at rest {base}, reading {reading}, taps {taps}, judge {judge})"
+            f"(at rest {base}, reading {reading}, taps {taps}, judge {judge}), "
+            f"and its nights about {round(self.night / MIB, -1):,.0f} more"
         )
 
 
@@ -81,7 +95,22 @@ def needs(plan: Plan, partitions: Mapping[str, int]) -> Memory:
         reading(len(plan.topics), sum(partitions.values())),
         sum(partitions[topic] * _tap(plan.of_topic(topic)) for topic in plan.topics),
         2 * sum(_watch(stream, plan.pane_ms) for stream in plan.streams),  # twice: the checkpoint is a copy
+        night(plan),
     )
+
+
+def night(plan: Plan) -> int:
+    """Return bytes of the process that learns from nine weeks of coarse panes of all streams."""
+    panes = REACH_DAYS * DAY_MS // plan.coarse_ms
+    series = sum(_series(stream) for stream in plan.streams)
+    sums = sum(_fields(stream) for stream in plan.streams) * REACH_DAYS * _PANE_OF_LESSON * 2
+    return BASE + panes * (series * _KEPT + _FIT) + series * _LEARNED + sums
+
+
+def _series(stream: StreamPlan) -> int:
+    """Return how many contrasts are learned of a stream: those of a field, and one on its missing values."""
+    numbers = 0 if stream.unlisted == "watch" else sum(field.kind == "number" for field in stream.fields)
+    return numbers * (len(ORDERED) + 1) + (_fields(stream) - numbers) * (SHARES + 3)
 
 
 def reading(topics: int, partitions: int) -> int:

@@ -1,4 +1,4 @@
-"""The price of the budget: one pane of 1,000 fields, eight weeks of them to learn from (`python -m benchmarks.detection.cost`)."""
+"""The price of the budget: a pane of 1,000 fields, eight weeks of them to learn from (`python -m benchmarks.detection.cost`)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from stream.batch import RecordBatch
 from stream.counts import MAX_NAMES
+from stream.gathering import DAY_MS
 from stream.judging.news import MAX_KNOWN
 from stream.kafka.fetch import CHUNK_BYTES
 from stream.layout import MAX_FIELDS, MAX_PRODUCERS, MAX_VERSIONS
@@ -103,6 +105,36 @@ def test_the_bound_grows_with_what_it_depends_on() -> None:
     assert needs(few, {TOPIC: 1}).taps < needs(many, {TOPIC: 1}).taps
     assert needs(few, {TOPIC: 1}).judge < needs(many, {TOPIC: 1}).judge
     assert needs(many, {TOPIC: 1}).judge < needs(plan("a", unlisted="watch", version="header:v"), {TOPIC: 1}).judge
+    assert needs(few, {TOPIC: 1}).night < needs(many, {TOPIC: 1}).night
+
+
+NIGHT = """
+import resource, numpy as np
+from detectors.budget import Series, learn
+from detectors.provisional import nightly, prequential
+from stream.recalibrate import global_days
+t, k = {days} * 288, {series}
+day = np.arange(t) // 288
+x, n = np.random.default_rng(1).standard_normal((t, k), np.float32), np.full((t, k), 100, np.int32)
+kept = x.copy(), n.copy()
+series = Series(x, n, 300_000, day, np.maximum(day % 7 - 4, 0), np.arange(t) % 288 // 6)
+global_days(series)
+if {days} == 63:
+    learn(series.take(np.arange(56 * 288), np.arange(k)), np.arange(k) % 4)
+else:
+    part = series.take(np.arange(t)).take(np.arange(t), np.arange(k))
+    prequential(part), nightly(part)
+print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("days", [63, 34])
+def test_a_night_stays_within_what_it_was_granted(days: int) -> None:
+    """Of twenty categories, after nine weeks and at the end of the first ones."""
+    code = NIGHT.format(days=days, series=11 * 20)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    bound = needs(replace(plan(*(f"f{i}" for i in range(20))), warm_up_ms=DAY_MS), {TOPIC: 1}).night
+    assert int(ended.stdout) < bound, f"{int(ended.stdout) / MIB:.0f} MiB of {bound / MIB:.0f}"
 
 
 BATCH = """
