@@ -72,8 +72,9 @@ OWN = """
 *Hindsight* is the same monitor on the same weeks and the same steps, with one threshold for all permutations that was
 chosen on the monitored weeks themselves: the largest one with at least as many false alarms as the learned thresholds
 raised together. What it is faster is the price of having to learn the threshold from eight weeks. *Ratio*: our median
-over that one; delays are whole panes, so a ratio of a few panes is coarse. *Ramp*: the same change in the same
-places, but growing evenly over 24 h; hours count from its first pane.
+over that one; delays are whole panes, so a ratio of a few panes is coarse. It can be below 1, since learned thresholds
+differ from permutation to permutation and the lower ones find more. *Ramp*: the same change in the same places, but
+growing evenly over 24 h; hours count from its first pane.
 
 """
 
