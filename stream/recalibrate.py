@@ -108,9 +108,12 @@ class Night:
 
 
 def global_days(series: Series) -> list[int]:
-    """Return the days (counted from 0) on which many series stood apart together: something happened to everything."""
+    """Return the days (counted from 0) on which many series stood apart together: something happened to everything.
+
+    Of the series that move at all: most fields are never missing, and that is no sign that nothing happened to them.
+    """
     days = days_of(series)
-    usable = np.flatnonzero(np.isfinite(series.x).any(axis=0))
+    usable = np.flatnonzero(np.fmax.reduce(series.x) > np.fmin.reduce(series.x))
     if len(days) < 2 * DAYS or len(usable) < GLOBAL_LEAST:
         return []
     normal = fitted(series, streams=usable)
