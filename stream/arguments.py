@@ -13,6 +13,7 @@ from stream import exits
 from stream.config.durations import parse_duration
 
 DEFAULT_FILE = "streamgauge.yaml"
+YAML = (".yaml", ".yml")
 MAX_MUTE_MS = 7 * 86_400_000
 """A silence that nobody remembers is worse than an alarm; and so long the judge knows what it muted."""
 
@@ -68,7 +69,8 @@ them judges. SIGTERM or Ctrl-C ends a worker in order, with 0.
         "run the very same monitor over files: what would it have sent?",
         """\
 A line is the value of one record, or an envelope
-{"key": ..., "timestamp": ms, "headers": {...}, "value": {...}}.
+{"key": ..., "timestamp": ms, "headers": {...}, "value": {...}}. Without one the
+configuration must say which field holds the time: time: {field: ts, unit: ms}.
 Files are merged by timestamp; time is event time, so a day takes seconds.
 Such a file of a topic: kcat -C -e -b kafka:9092 -t fraud.features \\
                         -f '{"timestamp":%T,"value":%s}\\n' > day.jsonl
@@ -119,9 +121,10 @@ A rule that still holds opens an incident again, at once or after the mute.
 A baseline is a reference: what the values of each field look like, their usual
 course of a day, and the limits from which drift alarms. Every night a new one
 is learned. NAME is `current`, the beginning of an address (baseline list), or
-a file that `build` wrote.
+a file that `build` wrote. The configuration file stands right behind ACTION, or
+behind -c.
 """,
-        "streamgauge baseline show -c fraud.yaml --field amount",
+        "streamgauge baseline show fraud.yaml --field amount",
     ),
     "reopen": (
         "move the monitor to another position of a topic",
@@ -235,7 +238,7 @@ def _options(by_name: dict[str, Parser]) -> None:
 
 
 def _baseline(parser: Parser) -> None:
-    """Give ``baseline`` its actions; each takes the configuration file as an option, because it takes names."""
+    """Give ``baseline`` its actions; each takes the configuration file as an option: `_file_of_baseline` makes it one."""
     actions = parser.add_subparsers(
         dest="action", required=True, title="actions", metavar="ACTION", parser_class=Parser
     )
@@ -265,6 +268,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         SystemExit: help was asked for and printed, or they are wrong, which was said with a hint where there is one.
     """
     root, by_name = parsers()
+    argv = _file_of_baseline(argv)
     word = next((word for word in argv if not word.startswith("-")), None)
     if word is not None and word not in by_name:
         root.error(f"there is no command {word!r}; {_command_hint(word)}")
@@ -275,12 +279,27 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if arguments.command in by_name and getattr(arguments, "file", None) and arguments.config:
         by_name[arguments.command].error(f"two configuration files: {arguments.file} and {arguments.config}")
     lone = getattr(arguments, "incident", None)
-    if lone and not arguments.file and not arguments.config and lone.endswith((".yaml", ".yml")):
-        by_name[arguments.command].error(f"INCIDENT is missing: {lone} looks like the configuration file")
+    if lone and not arguments.file and (lone.endswith(YAML) or os.path.isfile(lone)):
+        by_name[arguments.command].error(
+            f"INCIDENT is missing: {lone} is a file; its incidents: streamgauge alerts {arguments.config or lone} --state"
+        )
     if arguments.command is None and not arguments.version:
         root.print_help()
         root.exit(exits.USAGE)
     return arguments
+
+
+def _file_of_baseline(argv: Sequence[str]) -> Sequence[str]:
+    """Let ``baseline`` take the configuration file right behind its action too, as the other commands take it.
+
+    >>> _file_of_baseline(["baseline", "show", "fraud.yaml", "current"])
+    ['baseline', 'show', '-c', 'fraud.yaml', 'current']
+    """
+    if argv[:1] == ["baseline"] and len(argv) > 2 and argv[2].endswith(YAML):
+        if any(word in ("-c", "--config") or word.startswith("--config=") for word in argv[3:]):
+            parsers()[1]["baseline"].error(f"two configuration files: {argv[2]}, and the one of -c")
+        return [*argv[:2], "-c", *argv[2:]]
+    return argv
 
 
 def _command_hint(word: str) -> str:

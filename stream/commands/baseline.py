@@ -12,7 +12,7 @@ from stream.commands import baseline_file
 from stream.commands.baseline_adopt import adopt
 from stream.commands.baseline_build import build
 from stream.commands.baseline_page import page
-from stream.commands.baseline_stored import Note, Stored, adoptions, stored
+from stream.commands.baseline_stored import Note, Stored, adoptions, require_name, stored
 from stream.commands.baseline_text import changes, detail, overview
 from stream.commands.showing import aligned, moment, screen
 from stream.commands.writing import run
@@ -39,6 +39,7 @@ def _show(arguments: argparse.Namespace, settings: Settings) -> int:
         title, found = f"{spoken(arguments.baseline)}: a baseline of {saved.layout.plan.app}", saved.reference
         told = summary(found, bins_of([saved.layout]))
     else:
+        require_name(arguments.baseline)
         known = _stored(settings)
         name, tree, _ = known.find(arguments.baseline)
         title = f"{settings.app}: reference {name}" + (", in force" if name == known.current else ", not in force")
@@ -101,6 +102,8 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _diff(arguments: argparse.Namespace, settings: Settings) -> int:
+    for name in (arguments.before, arguments.after):
+        require_name(name)
     if all(Path(name).is_file() for name in (arguments.before, arguments.after)):
         known = Stored(None)
     else:

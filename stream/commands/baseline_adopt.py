@@ -11,7 +11,7 @@ from stream.baseline_fit import alike, armed, held, with_bins
 from stream.baselines import summary
 from stream.codec import digest
 from stream.commands.baseline_draw import whole
-from stream.commands.baseline_stored import Stored, stored
+from stream.commands.baseline_stored import Stored, require_name, stored
 from stream.commands.showing import number, screen
 from stream.commands.writing import Writer, run, writer
 from stream.config.compile import compile_plan
@@ -53,6 +53,7 @@ def adopt(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     if not 0 < len(arguments.why) <= MAX_WHY or not arguments.why.isprintable():
         raise Refusal(f"--why: expected 1 to {MAX_WHY} printable characters, got {len(arguments.why)}", USAGE)
+    require_name(arguments.baseline)
     plan, brokers = compile_plan(settings), ",".join(settings.kafka.brokers)
     out = screen()
     for line in run(brokers, _adopt(brokers, plan, arguments.baseline, arguments.why)):

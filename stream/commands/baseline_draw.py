@@ -120,8 +120,10 @@ def whole(summary: Summary, per_week: float) -> Iterator[str]:
         yield f"the first reference, before any night; false-alarm budget from the first whole day on: {allowed:.3g} a week"
         return
     left_out = ", ".join(told.get("left_out", ()))
-    yield f"learned for {summary.day} from {number(told.get('days', 0), 'whole day')}; left out: {left_out or 'no day'}"
-    yield f"series with a calibrated limit: {told.get('series', 0):,}, with a provisional one: {told.get('young', 0):,}"
+    yield f"learned for {summary.day}: {number(told.get('days', 0), 'whole day')} taught; left out: {left_out or 'no day'}"
+    yield f"limits that weeks have confirmed: {told.get('series', 0):,}; provisional, for want of days: {told.get('young', 0):,}"
+    yield "A limit is how strong the evidence of a change must be before drift is told;"
+    yield "the higher it is, the later. sd: the standard deviation of the field."
 
 
 def usual(field: Portrait) -> str:

@@ -64,8 +64,7 @@ class Stored:
             if self.current is None:
                 raise Refusal("no reference is in force yet: one is learned after the first day of panes", NO_INPUT)
             return self.current, self.references[self.current], None
-        if len(name) < LEAST:
-            raise Refusal(f"{visible(name)}: expected a file, {CURRENT}, or {LEAST} characters of an address", USAGE)
+        require_name(name)
         found = [address for address in self.references if address.startswith(name)]
         if len(found) > 1:
             raise Refusal(f"{name}: {len(found)} addresses begin like this: {', '.join(found)}", USAGE)
@@ -73,6 +72,21 @@ class Stored:
             known = ", ".join(list(self.references)[-5:]) or "none"
             raise Refusal(f"{visible(name)}: no such file, and no stored reference; the newest are {known}", NO_INPUT)
         return found[0], self.references[found[0]], None
+
+
+def require_name(name: str) -> None:
+    """Refuse what can be neither a file that is there nor an address, before any broker is asked.
+
+    Raises:
+        Refusal: it says what is expected.
+    """
+    if Path(name).is_file() or name == CURRENT:
+        return
+    expected = f"expected {CURRENT}, a file of `baseline build`, or {LEAST} characters or more of an address"
+    if not set(name) <= set("0123456789abcdef"):
+        raise Refusal(f"{visible(name)}: no such file, and no address; {expected} (baseline list)", NO_INPUT)
+    if len(name) < LEAST:
+        raise Refusal(f"{visible(name)}: {expected} (baseline list)", USAGE)
 
 
 async def stored(brokers: str, app: str) -> Stored:

@@ -72,6 +72,20 @@ def test_a_wrong_command_line_is_refused_before_any_broker_is_asked(
     assert (ended.code, ended.out, said in ended.err) == (64, "", True), ended.err
 
 
+def test_the_configuration_may_stand_behind_the_action(
+    streamgauge: Command, configuration: Configuration, saved: Path
+) -> None:
+    """As with the other commands; and what can be no address is refused before a broker is asked."""
+    ended = streamgauge("baseline", "show", configuration.file, saved)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == streamgauge("baseline", "show", saved, "-c", configuration.file).out
+    ended = streamgauge("baseline", "show", configuration.file, "-c", configuration.file)
+    assert (ended.code, "two configuration files" in ended.err) == (64, True), ended.err
+    for action in (["show", "nofile"], ["diff", "nofile"], ["adopt", "nofile", "--why", "x"]):
+        ended = streamgauge("baseline", *action, "-c", configuration.file)
+        assert (ended.code, "nofile: no such file, and no address" in ended.err) == (66, True), ended.err
+
+
 def test_without_a_broker_what_is_stored_cannot_be_read(streamgauge: Command, configuration: Configuration) -> None:
     for action in (["show"], ["list"], ["diff", "abcdef"], ["adopt", "abcdef", "--why", "x"], ["build"]):
         ended = streamgauge("baseline", *action, "-c", configuration.file)
@@ -145,7 +159,8 @@ def test_a_name_is_an_address_or_its_beginning() -> None:
     assert known.find("fedcba")[0] == "fedcba00"
     for name, code, said in (
         ("abcdef", USAGE, "2 addresses begin like this: abcdef01, abcdef02"),
-        ("abc", USAGE, "expected a file, current, or 6 characters of an address"),
+        ("abc", USAGE, "expected current, a file of `baseline build`, or 6 characters or more of an address"),
+        ("nofile", NO_INPUT, "no such file, and no address; expected current"),
         ("ffffff", NO_INPUT, "no such file, and no stored reference; the newest are abcdef01, abcdef02, fedcba00"),
         ("current", NO_INPUT, "no reference is in force yet"),
     ):
@@ -243,7 +258,7 @@ def test_a_baseline_is_built_from_the_kept_panes(
     monkeypatch.setattr("stream.commands.baseline_build.require_ours", there)
     ended = streamgauge("baseline", "build", "--output", target, "-c", configuration.file)
     assert (ended.code, "reading the kept panes: 100 %" in ended.err) == (0, True), ended.err
-    assert "from 3 whole days; left out: no day" in ended.out
+    assert "3 whole days taught; left out: no day" in ended.out
     assert "fraud.features: provisional until 2026-02-" in ended.out
     assert read(target).layout.id == replay.judge.layout.id  # type: ignore[union-attr]
     (course,) = [

@@ -84,7 +84,10 @@ def test_version(streamgauge: Command) -> None:
         (["topics", "--acls", "bob"], "expected a type and a name, such as User:streamgauge, got bob"),
         (["replay", "--input", "a=b", "--fail-on", "info"], "invalid choice: 'info' (choose from 'page', 'ticket')"),
         (["check", "a.yaml", "-c", "b.yaml"], "two configuration files: a.yaml and b.yaml"),
-        (["explain", "a.yaml"], "INCIDENT is missing: a.yaml looks like the configuration file"),
+        (
+            ["explain", "a.yaml"],
+            "INCIDENT is missing: a.yaml is a file; its incidents: streamgauge alerts a.yaml --state",
+        ),
         (["topics", "--replication", "0"], "expected 1 to 9, got 0"),
         (["replay"], "the following arguments are required: --input"),
         (["alerts", "--state", "--follow"], "not allowed with argument"),
