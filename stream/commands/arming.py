@@ -39,7 +39,7 @@ def lines(stream: StreamPlan, plan: Plan, watch: Watch | None, pace: Pace, kept:
         pace: how many records of the stream come. kept: how many the topic holds, if they will be read; otherwise 0.
     """
     yield f"volume (stopped): {_silence(stream)}"
-    yield "drift: " + (_estimate(plan, pace, kept) if watch is None else _progress(watch, plan, pace))
+    yield "drift: " + (_estimate(plan, pace, kept) if watch is None else progress(watch, plan, pace))
 
 
 def _silence(stream: StreamPlan) -> str:
@@ -61,7 +61,7 @@ def _estimate(plan: Plan, pace: Pace, kept: int) -> str:
     return f"about {duration(max(left, plan.pane_ms))} after the start, at {_rate(pace.per_hour)} ({_needed(plan)})"
 
 
-def _progress(watch: Watch, plan: Plan, pace: Pace) -> str:
+def progress(watch: Watch, plan: Plan, pace: Pace) -> str:
     """Say how far a monitor that runs has come."""
     drift, names, learning = watch.bank.drift, watch.section.names, watch.learning
     if drift.reference:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from stream.commands.showing import number, screen
 from stream.commands.summing_up import incidents, summing_up
 from stream.config.compile import compile_plan
+from stream.config.durations import format_duration
 from stream.config.errors import spoken, suggestion
 from stream.config.settings import Settings
 from stream.exits import CANNOT_WRITE, DATA, FAILED, NO_INPUT, OK, USAGE, Refusal
@@ -78,8 +79,9 @@ def _why(replay: Replay) -> str:
         rejected = f"all rejected ({', '.join(reasons)})" if reasons else "all filtered or empty"
         return f"{number(replay.records, 'record')} read and none counted: {rejected}"
     return (
-        'not one pane was completed. Each line needs its time: give "timestamp" (ms) in an envelope, '
-        "or `time: {field: ..., unit: ...}` in the configuration"
+        f"not one pane of {format_duration(replay.plan.pane_ms)} was completed: the file ends before, or its lines have no "
+        'time. Give each as {"timestamp": ms, "value": {...}} (a kcat line for that: streamgauge replay --help), '
+        "or say which field holds it: time: {field: ts, unit: ms} in the configuration"
     )
 
 

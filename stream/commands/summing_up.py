@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.text import Text
 
+from stream.commands.arming import progress
+from stream.commands.pace import HOUR_MS, Pace
 from stream.commands.showing import aligned, number, severity_style
 from stream.config.errors import visible
 from stream.counts import CLASSES
@@ -15,17 +17,42 @@ from stream.judging.describe import span
 from stream.judging.findings import SEVERITIES
 from stream.judging.promise import KEPT_DAYS
 from stream.judging.watch import Watch
+from stream.plan import Plan
 from stream.reading.eventtime import milliseconds
 from stream.replay import Replay
+
+JOINED = 5
+"""Findings that joined an incident which are shown of it."""
 
 
 @dataclass(eq=False)
 class Told:
-    """One incident as a person would have heard of it. Attributes: first, last: its events. severity: the highest told."""
+    """One incident as a person would have heard of it.
+
+    Attributes:
+        first, last: its events. severity: the highest told. worst: the last event that found something.
+        joined: what a later event found beside what the first one did, in the newest words.
+    """
 
     first: dict[str, Any]
     last: dict[str, Any]
     severity: str
+    worst: dict[str, Any] | None = None
+    joined: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take a later event of it."""
+        self.last = event
+        self.severity = max(self.severity, event["severity"], key=SEVERITIES.index)
+        if event["status"] != "resolved":
+            self.worst = event
+            known = set(map(_name, self.first["evidence"]["findings"]))
+            findings = event["evidence"]["findings"]
+            self.joined |= {_name(item): item["text"] for item in findings if _name(item) not in known}
+
+
+def _name(finding: dict[str, Any]) -> tuple[str, ...]:
+    return finding["check"], finding["subject"], finding["reason"]
 
 
 def incidents(events: Iterable[dict[str, Any]]) -> list[Told]:
@@ -36,8 +63,7 @@ def incidents(events: Iterable[dict[str, Any]]) -> list[Told]:
         if known is None:
             told[event["incident"]] = Told(event, event, event["severity"])
         else:
-            known.last = event
-            known.severity = max(known.severity, event["severity"], key=SEVERITIES.index)
+            known.hear(event)
     return list(told.values())
 
 
@@ -59,12 +85,14 @@ def summing_up(replay: Replay, events: list[dict[str, Any]]) -> Iterator[Text]:
 def budget(replay: Replay) -> str:
     """Return how much of the false-alarm budget would have been used."""
     judge, promised = replay.judge, replay.plan.false_alarms
+    allowed = f"False alarms of drift: the configuration allows {promised:.3g} a week."
     told, used = judge.reference.get("budget", {}), judge.realised(KEPT_DAYS)
     if not used.days:
-        return "The false-alarm budget was not used: drift has no limits before a whole day was learned from"
-    end = f", provisional until {told['until']}" if told.get("status") == "provisional" else ""
+        return f"{allowed} None was counted: drift has no limits before a whole day was learned from."
+    end = f" Its limits are provisional until {told['until']}." if told.get("status") == "provisional" else ""
     days = f"drift incidents opened on {number(used.openings, 'day')} in {used.days / 7:.1f} weeks"
-    return f"The false-alarm budget of {promised:.3g} a week: {days}, {used.per_week:.2f} a week{end}"
+    part = f"if all of them were false, that is {100 * used.per_week / promised:.0f} % of what is allowed"
+    return f"{allowed} In this replay {days}, {used.per_week:.2f} a week: {part}.{end}"
 
 
 def _incident(item: Told) -> Iterator[Text]:
@@ -74,8 +102,20 @@ def _incident(item: Told) -> Iterator[Text]:
     yield line
     yield Text(f"          {_when(item)}")
     # The model and the onset stand in the lines above.
-    summary = item.first["annotations"]["summary"].removeprefix(f"{labels['model']}: ").rpartition(", since ")[0]
+    summary = _summary(item.first)
     yield Text(visible(f"          {summary}"))
+    if item.worst is not None and (grown := _summary(item.worst)) != summary:
+        yield Text(visible(f"          at {_moment(item.worst['detectedAt'])}: {grown}"))
+    texts = list(item.joined.values())
+    for text in texts[:JOINED]:
+        yield Text(visible(f"          joined later: {text}"))
+    if len(texts) > JOINED:
+        yield Text(f"          and {len(texts) - JOINED} more joined later")
+
+
+def _summary(event: dict[str, Any]) -> str:
+    summary: str = event["annotations"]["summary"]
+    return summary.removeprefix(f"{event['labels']['model']}: ").rpartition(", since ")[0]
 
 
 def _when(item: Told) -> str:
@@ -83,7 +123,7 @@ def _when(item: Told) -> str:
     if until is None:
         return f"since {_moment(since)}, still open at the end"
     start, end = milliseconds([since, until], "rfc3339").tolist()
-    return f"since {_moment(since)}, for {span(end - start)}"
+    return f"since {_moment(since)}, resolved after {span(end - start)}"
 
 
 def _moment(rfc3339: str) -> str:
@@ -98,6 +138,9 @@ def _account(replay: Replay) -> Iterator[str]:
     yield ""
     yield "What was learned"
     yield from aligned([_learned(replay, watch) for watch in watches], "  ")
+    for watch in watches:
+        if not replay.judge.reference.get(watch.plan.name):
+            yield f"drift of {watch.plan.name}: {progress(watch, replay.plan, _pace(watch, replay.plan))}"
     silent = sorted(set(replay.judge.watches) - {watch.plan.name for watch in watches})
     if silent:
         yield f"not replayed, no file was given: {', '.join(silent)}"
@@ -114,6 +157,13 @@ def _row(watch: Watch) -> tuple[str, ...]:
     covered = sum(account.next - account.start for account in accounts)
     difference = sum(account.difference for account in accounts)
     return (watch.plan.name, *map(str, (covered, *classes, f"{sum(rejected.values())}{reasons}", difference)))
+
+
+def _pace(watch: Watch, plan: Plan) -> Pace:
+    """Return how many records came in an hour of the event time that was replayed."""
+    ms = sum(watch.closed.values()) * plan.pane_ms
+    counted = sum(account.classes["applied"] for account in watch.accounts.values())
+    return Pace(counted / ms * HOUR_MS if ms else None, "no pane was completed")
 
 
 def _learned(replay: Replay, watch: Watch) -> tuple[str, str, str]:

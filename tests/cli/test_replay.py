@@ -83,7 +83,7 @@ def test_it_ends_with_what_would_have_been_sent(
     assert "What would have been sent: 1 page, 0 tickets, 0 infos; 2 events\n" in ended.out
     assert "  page    fraud  missing/amount\n" in ended.out
     said = (
-        "          since 2013-01-01 00:20:00 UTC, for 8 min\n"
+        "          since 2013-01-01 00:20:00 UTC, resolved after 8 min\n"
         "          amount has no usable value in any of 40 records (null 40)\n"
     )
     assert said in ended.out
@@ -97,6 +97,9 @@ def test_it_ends_with_what_would_have_been_sent(
     }  # fmt: skip
     assert "1 (not_json 1)" in ended.out
     assert "fraud.features  29 panes closed  2 fields, 0 with bins, no reference: drift was not watched\n" in ended.out
+    (drift,) = (line for line in ended.out.splitlines() if line.startswith("drift of fraud.features: "))
+    assert " of 10,000 records are seen from which the bins are learned; then come 200 panes" in drift
+    assert " to go at " in drift
     assert "not replayed, no file was given: fraud.predictions\n" in ended.out
     assert ended.err.splitlines()[-1] == "replaying: 100 %"
 
