@@ -44,13 +44,16 @@ QUICK = ("--rebalance-timeout=4", "--session-timeout=8")
 Tasks = list[asyncio.Task[None]]
 
 
+_YEAR = "streamgauge demo --year is another one: a whole year in its own time, nothing broken (demo --year --help)."
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the demo and return its exit code.
 
     Args:
         argv: the arguments after ``streamgauge demo``; those of the process by default.
     """
-    parser = argparse.ArgumentParser("streamgauge demo", description=__doc__)
+    parser = argparse.ArgumentParser("streamgauge demo", description=__doc__, epilog=_YEAR)
     parser.add_argument("--seed", type=int, default=1, help="moves the faults and their order (default: 1)")
     parser.add_argument("--brokers", help="HOST:PORT of a cluster to use instead of the embedded broker")
     parser.add_argument("--no-monitor", action="store_true", help="only produce, round after round, until interrupted")
