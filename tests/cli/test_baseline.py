@@ -264,6 +264,6 @@ def test_a_baseline_is_built_from_the_kept_panes(
     (course,) = [
         item
         for item in streamgauge("baseline", "show", target, "-c", configuration.file).out.splitlines()
-        if "sd" in item
+        if item.endswith(" sd")
     ]
     assert course.startswith("    day ")
