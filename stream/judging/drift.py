@@ -28,6 +28,10 @@ GROSS = 2.0
 """Times the largest distance that a coarse pane of the reference had: on eight weeks of ten streams of flights it opened once.
 Four standard deviations beyond the distances of the first hours: 19 times on one of them (`python -m benchmarks.gross`)."""
 
+STEADY = 0.1
+"""Standard deviations of a pane by which a night may move the mean of a series for river's detectors to go on. Eight weeks that
+move on by a day move it by less, the first weeks by more."""
+
 SCORE = "score"
 """The field of a predictions stream that holds the score."""
 
@@ -98,7 +102,7 @@ class Drift:
         moved = Drift(section, reference, self.guarded)
         moved.gross.restore(Detector.carry(self.gross.state(), rows, moved.gross.state()))
         for name, detector in moved.guarded.items():
-            detector.restore(detector.carry(self.guarded[name].state(), rows, detector.state()))
+            detector.restore(detector.carry(self.guarded[name].state(), self._steady(moved, rows), detector.state()))
         # without a limit nothing was known of a series either: what it added up against no baseline means nothing
         kept = np.isin(self.contrasts.rows, rows) & np.isfinite(self.shift.limit)
         at = {self.series[k]: int(k) for k in np.flatnonzero(kept)}
@@ -112,6 +116,20 @@ class Drift:
         places += [-1] * (MAX_VERSIONS - len(places))
         moved.versions.restore(Detector.carry(self.versions.state(), places, moved.versions.state()))
         return moved
+
+    def _steady(self, moved: Drift, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return ``rows``, -1 where river's detectors begin anew: they see another series now, or one that is measured from
+        elsewhere, and would take the night for a change.
+        """
+        kept = np.full(len(rows), -1)
+        if self.baseline is None or moved.baseline is None:
+            return kept
+        for row in np.flatnonzero(rows >= 0).tolist():
+            was, now = self._first[rows[row]], moved._first[row]
+            if min(was, now) >= 0 and self.series[was] == moved.series[now]:
+                away = np.abs(moved.baseline.mean[..., now] - self.baseline.mean[..., was]).mean()
+                kept[row] = rows[row] if away <= STEADY * np.sqrt(moved.baseline.between[now]) else -1
+        return kept
 
     def update(self, bins: NDArray[np.int64], n: NDArray[np.int64], pane: ClosedPane, time_ms: int) -> None:
         """Take one pane: int64[F, 36] bins (rows of thin fields are 0), their sums, and the pane itself for its versions."""
@@ -129,11 +147,12 @@ class Drift:
         if not len(self.series) or self.baseline is None:
             return []
         x, n = self.contrasts.values(pane.bins, pane.presence)
-        z = self.baseline.whiten(x, n, place[1], place[2])
+        psi = self.baseline.residual(x, n, place[1], place[2])
+        z = psi / self.baseline.longrun
         self.shift.update(z, n, end_ms)
-        self.recent.add(pane.index, z)
+        self.recent.add(pane.index, psi)
         for detector in self.guarded.values():
-            known = self._first >= 0
+            known = (self._first >= 0) & np.isfinite(self.shift.limit)[self._first]
             values, sizes = np.where(known, z[self._first], np.nan), np.where(known, n[self._first], 0)
             detector.update(values, sizes, end_ms)
         found = [self._shift(int(k), x, n, place) for k in np.flatnonzero(self.shift.drift_detected)]
@@ -143,9 +162,9 @@ class Drift:
         self, k: int, x: NDArray[np.float64], n: NDArray[np.int64], place: tuple[int, int, int]
     ) -> tuple[float, Shift]:
         assert self.baseline is not None
-        base, onset = self.baseline, self.recent.onset(k)
+        base, onset = self.baseline, self.recent.onset(k, float(self.baseline.longrun[k]))
         variance = base.take(np.array([k])).variance(n[[k]].astype(np.float64), place[2])[0]
-        size = self.recent.mean_since(k, onset[1]) * base.longrun[k] * np.sqrt(variance)
+        size = self.recent.mean_since(k, onset[1]) * np.sqrt(variance)
         away = x[k] - base.mean[place[1], place[2], k]
         if abs(away) > CLIP * np.sqrt(variance):  # what is kept of late is clipped and would call any size the same
             size = away

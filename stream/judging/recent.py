@@ -1,4 +1,4 @@
-"""What whitened contrasts were of late: enough to say when a change began, small enough to keep for thousands of them."""
+"""What contrasts were of late, in standard deviations: enough to say when a change began, small enough to keep for thousands of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _BLANK = -128
 
 
 class Recent:
-    """A ring of the newest coarse panes of K series.
+    r"""A ring of $\psi$ (`detectors.baseline`) in the newest coarse panes of K series. Not divided by their long-run sd: a night
+    changes that, most of all in the first weeks, and half of the ring would be of another measure than the rest.
 
     Attributes:
         index: of the newest coarse pane; None before the first. ring: int8[K, 288], that of pane i in column i % 288.
@@ -30,12 +31,12 @@ class Recent:
         self.index: int | None = None
         self.ring = np.full((k, PANES), _BLANK, np.int8)
 
-    def add(self, index: int, z: NDArray[np.float64]) -> None:
+    def add(self, index: int, psi: NDArray[np.floating]) -> None:
         """Take a coarse pane; nan where a series had no value. Panes in between had none."""
         if self.index is not None:
             skipped = range(max(self.index + 1, index - PANES + 1), index)
             self.ring[:, [i % PANES for i in skipped]] = _BLANK
-        self.ring[:, index % PANES] = np.where(np.isfinite(z), np.rint(np.nan_to_num(z) / UNIT), _BLANK)
+        self.ring[:, index % PANES] = np.where(np.isfinite(psi), np.rint(np.nan_to_num(psi) / UNIT), _BLANK)
         self.index = index
 
     def values(self, row: int) -> NDArray[np.float64]:
@@ -44,11 +45,11 @@ class Recent:
         row_now = np.roll(self.ring[row], -(self.index + 1) % PANES)
         return np.where(row_now == _BLANK, np.nan, row_now * UNIT)
 
-    def onset(self, row: int) -> tuple[int, int, int]:
+    def onset(self, row: int, longrun: float) -> tuple[int, int, int]:
         """Return (earliest, likeliest, latest) coarse pane at which a change of this series may have begun."""
         assert self.index is not None
         first = self.index - PANES + 1
-        early, likely, late = onset(self.values(row), 1.0)
+        early, likely, late = onset(self.values(row), longrun)
         return first + early, first + likely, first + late
 
     def mean_since(self, row: int, index: int) -> float:

@@ -83,7 +83,7 @@ def test_what_is_forgotten_is_gone_and_the_others_stay() -> None:
     assert np.isnan(ring.values(0)).all()
     assert np.array_equal(ring.values(1), before, equal_nan=True)
     ring.add(1021, np.array([1.0, 1.0]))
-    assert ring.onset(0) == (ring.index - PANES + 1, ring.index, ring.index), "nobody saw what was before"
+    assert ring.onset(0, 1.0) == (ring.index - PANES + 1, ring.index, ring.index), "nobody saw what was before"
 
 
 @pytest.mark.parametrize("size", [0.75, 1.5, -2.0])
@@ -97,7 +97,7 @@ def test_a_step_began_within_the_interval(size: float) -> None:
         for t in range(begin + int(40 / size**2) + 1):
             z = rng.normal() + (size if t >= begin else 0.0)
             ring.add(first + t, np.clip([z], -CLIP, CLIP))
-        early, likely, late = ring.onset(0)
+        early, likely, late = ring.onset(0, 1.0)
         assert early <= likely <= late <= ring.index
         inside += early <= first + begin <= late
         sizes.append(ring.mean_since(0, likely))
