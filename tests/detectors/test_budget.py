@@ -241,7 +241,7 @@ class TestRiskControl:
         opening = sorted(set(weeks[weeks > days[:, :-1]]))
 
         def worst(level: float) -> int:
-            levels = [level, *(value for value in opening if value > level)]
+            levels = [level, *(value for value in np.unique(weeks) if value > level)]
             return sum(min(cap(budget), max(openings(week, value) for value in levels)) for week in days)
 
         u = calibrate(weeks, budget)
