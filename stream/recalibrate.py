@@ -132,7 +132,7 @@ class Limits:
     """What is normal for the K series of a grid, and from where on each alarms: inf for one that only learns.
 
     Attributes:
-        weeks: that were calibrated on; 0 before. old: bool[K], series in the calibrated maximum. young: those with a provisional
+        weeks: that were calibrated on; 0 before. empty: those in reach that hold nothing. old: bool[K], series in the calibrated maximum. young: those with a provisional
             limit.
     """
 
@@ -159,26 +159,32 @@ class Limits:
         """Calibrate the series that have values in enough weeks; return which, and over how many weeks."""
         none = np.zeros(series.x.shape[1], np.bool_)
         weeks = min(MOST_WEEKS, (self.days - DAYS) // DAYS)
-        if weeks < _weeks_needed(self.budget):
-            return none, 0
         days = days_of(series)[-DAYS * (weeks + 1) : -DAYS]
-        by_week = [
-            np.isfinite(series.x[np.concatenate(days[i : i + DAYS])]).any(axis=0) for i in range(0, len(days), DAYS)
-        ]
-        old: NDArray[np.bool_] = np.sum(by_week, axis=0) >= LEAST_WEEKS
-        if not old.any():
+        panes = [np.concatenate(days[i : i + DAYS]) for i in range(0, len(days), DAYS)]
+        by_week = np.array([np.isfinite(series.x[week]).any(axis=0) for week in panes], np.bool_).reshape(-1, len(none))
+        told = np.asarray(by_week.any(axis=1))  # a week without any values was not quiet: it says nothing
+        old: NDArray[np.bool_] = by_week.sum(axis=0) >= LEAST_WEEKS
+        self.empty = int((~told).sum())
+        if told.sum() < _weeks_needed(self.budget) or not old.any():
             return none, 0
         columns = np.flatnonzero(old)
-        learned = learn(series.take(np.concatenate(days), columns), self.grid.family[columns])
+        kept = np.concatenate([week for week, tells in zip(panes, told, strict=True) if tells])
+        learned = learn(series.take(kept, columns), self.grid.family[columns])
         self._put(columns, learned.baseline, learned.limit(self.budget, self.weight[columns]), learned.normaliser.scale)
-        return old, weeks
+        return old, int(told.sum())
 
     def _provisional(self, series: Series, columns: NDArray[np.int64]) -> int:
-        """Set the limits of young series, from the day on which the first of them began; return how many have one."""
-        seen = np.isfinite(series.x[:, columns]).any(axis=1)
-        if not seen.any():
-            return 0
-        begin = series.days[seen.argmax()]
+        """Set the limits of young series; return how many have one.
+
+        Those that began on one day learn together, and the others apart from them: on days before its first one a series was
+        not quiet, it was not there.
+        """
+        seen = np.isfinite(series.x[:, columns])
+        first = np.where(seen.any(axis=0), series.days[seen.argmax(axis=0)], 0)
+        return sum(self._of_one_age(series, columns[first == day], day) for day in np.unique(first[first > 0]).tolist())
+
+    def _of_one_age(self, series: Series, columns: NDArray[np.int64], begin: int) -> int:
+        """Set the limits of series whose first day was ``begin``; return how many have one."""
         part = _columns(series.take(np.flatnonzero(series.days >= begin)), columns)
         days = days_of(part)
         known = np.isfinite(part.x[np.concatenate(days[: taught(len(days))])]).any(axis=0)
@@ -197,11 +203,11 @@ class Limits:
 
     def told(self, today: int) -> dict[str, Any]:
         """Return what people are told: ``status``, the date until which it lasts, what it rests on."""
-        left = max(DAYS * (_weeks_needed(self.budget) + 1) - self.days, 0)
+        left = max(DAYS * (_weeks_needed(self.budget) + 1 + self.empty) - self.days, 1)
         status = "calibrated" if self.weeks else "provisional" if self.young else "learning"
         return {
             "status": status,
-            "until": "" if self.weeks else _iso(today + max(left, 1)),
+            "until": "" if self.weeks else _iso(today + left),
             "days": self.days,
             "weeks": self.weeks,
             "series": int(self.old.sum()),

@@ -197,9 +197,7 @@ def test_a_new_normal_of_today_has_no_limit(age: int, old: int) -> None:
     assert (tree["budget"]["series"], tree["budget"]["young"]) == (old, 10 - old)
     told["restarts"] = {STREAM: {"b": hour_of(MONDAY + age) * HOUR - 24 * HOUR}}
     found = limits(learned(told, panes(fields(63))))
-    assert np.isfinite(found["b/location"]) == (age == 63), (
-        "of the first weeks a third does not teach, of the later ones it does"
-    )
+    assert np.isfinite(found["b/location"]), "it is a day old, whatever the age of the others"
 
 
 KINDS = ("location", "scale", "shape", "tail", "missing")
@@ -386,3 +384,28 @@ def test_a_rare_gap_is_no_reason_to_alarm_at_the_next_one() -> None:
     baseline = normal_of(normal, normal["series"])[0]
     assert baseline is not None
     assert x / np.sqrt(baseline.variance(np.full(len(normal["series"]), 200.0), 0)[at]) < 5
+
+
+def test_a_newcomer_has_a_limit_from_its_second_day_on_beside_older_ones() -> None:
+    """The others are 24 days old and not calibrated yet: their embargo is not that of the newcomer."""
+    data = fields(24, "a", "b", "new")
+    for age in (1, 2, 5):
+        late = {**data, "new": np.r_[np.zeros((24 * (24 - age), 36), np.int64), data["new"][24 * (24 - age) :]]}
+        found = limits(learned(lesson(MONDAY + 24, *late), panes(late)))
+        assert np.isfinite(found["new/location"]), age
+        alone = limits(learned(lesson(MONDAY + 24, "new"), panes({"new": late["new"]})))
+        assert found["new/location"] == alone["new/location"], "days on which it was not there were not quiet ones"
+
+
+def test_a_week_without_any_pane_is_no_clean_week() -> None:
+    """Of six weeks before the embargo two hold nothing: four are what the limits rest on, and five are too few for the date."""
+    data = fields(49)
+    for name in data:
+        data[name][24 * 7 : 24 * 21] = 0
+    tree = learned(lesson(MONDAY + 49, *NAMES), panes(data))
+    assert (tree["budget"]["status"], tree["budget"]["weeks"]) == ("calibrated", 4)
+    for name in data:
+        data[name][24 * 21 : 24 * 28] = 0
+    tree = learned(lesson(MONDAY + 49, *NAMES), panes(data))
+    assert (tree["budget"]["status"], tree["budget"]["weeks"]) == ("provisional", 0)
+    assert tree["budget"]["until"] == (date.fromordinal(MONDAY + 49 + 7)).isoformat(), "one more week is needed"
