@@ -68,7 +68,7 @@ def told_with_weather(item: Told, weather: Weather, zone: ZoneInfo, pane_ms: int
     at, onset = (_local(event[name], zone) for name in ("eventTime", "startsAt"))
     more = sorted({finding["subject"] for finding in item.last["evidence"]["findings"]} - {event["labels"]["subject"]})
     also = f"; also {', '.join(more)}" if more else ""
-    same = "" if event["grouped_with"] is None else " [same day, not counted again]"
+    same = "" if event["grouped_with"] is None else " [told before, not counted again]"
     yield f"{at:%a %d %b %H:%M}  {item.severity:6}  {told(Alert(0, event))}{also}{same}"
     days = dict.fromkeys((onset.date(), at.date()))
     yield f"    onset {onset:%a %d %b %H:%M}; {'; '.join(map(weather.day, days))}"

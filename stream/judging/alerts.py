@@ -125,7 +125,7 @@ def _value(incident: Incident, plan: Plan, in_force: Mapping[str, str]) -> dict[
         "threshold": float(finding.threshold),
         "n": int(finding.n),
         "reference": finding.reference,
-        "grouped_with": incident.grouped_with or None,
+        "grouped_with": incident.again or incident.grouped_with or None,
         "decision": None if model is None else _card(model, action),
         "config": plan.config_hash,
         "layout": in_force.get("layout"),

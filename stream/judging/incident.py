@@ -73,6 +73,7 @@ class Incident:
         paged_ms: wall clock since when it is a page; None when it is none.
         resolved_ms: event time at which it was over; None while it is open.
         grouped_with: id of the statistical incident that its owner was told of on the same day; empty where it is the first.
+        again: id of the incident that told of the same change some days ago (`stream.judging.again`); empty where it is new.
         full: findings were left out because there were more than `MAX_MEMBERS`.
     """
 
@@ -95,6 +96,7 @@ class Incident:
     paged_ms: int | None = None
     resolved_ms: int | None = None
     grouped_with: str = ""
+    again: str = ""
     full: bool = False
     members: dict[Key, Member] = dataclasses.field(default_factory=dict)
 

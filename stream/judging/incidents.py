@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 
 from stream.codec import digest
 from stream.judging.advice import sentence
-from stream.judging.findings import CHECKS, Finding
-from stream.judging.incident import Clock, Incident, key_of, rank
+from stream.judging.again import Ended
+from stream.judging.findings import Finding
+from stream.judging.grouping import explains, one_onset, precedence
+from stream.judging.incident import Clock, Incident, key_of
 from stream.judging.promise import Promise
 from stream.judging.verdicts import SAID
 from stream.plan import Plan
@@ -59,6 +61,7 @@ class Incidents:
         self._mutes: dict[tuple[str, str, str], int] = {}
         self.suppressed = self.muted = 0
         self.promise = Promise()
+        self._ended = Ended()
 
     def observe_pane(
         self,
@@ -138,6 +141,8 @@ class Incidents:
         verdict, until = given["verdict"], given["until_ms"]
         if verdict == "mute":
             self._mutes |= {(given["stream"], check, subject): until for check, subject in given["findings"]}
+        elif verdict != "incident":
+            self._ended.forget(given["incident"])
         incident = self._open.get(given["incident"])
         if incident is None:
             return []
@@ -181,6 +186,7 @@ class Incidents:
             "mutes": [[*what, until] for what, until in self._mutes.items()],
             "muted": self.muted,
             "promise": self.promise.state(),
+            "ended": self._ended.state(),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -191,6 +197,7 @@ class Incidents:
         self._overflows, self._overflowing = tree["overflows"], tree["overflowing"]
         self.suppressed, self.muted = tree["suppressed"], tree.get("muted", 0)
         self.promise.restore(tree["promise"])
+        self._ended.restore(tree.get("ended", {}))
         mutes = tree.get("mutes", [])
         self._mutes = {(stream, check, subject): until for stream, check, subject, until in mutes}
 
@@ -200,24 +207,39 @@ class Incidents:
         opened: dict[str, str] = {}
         suppressed: list[Transition] = []
         day = self._day(begin)
-        for finding in sorted(self._audible(findings, now), key=_precedence):
-            incident = self._home(finding)
+        for finding in sorted(self._audible(findings, now), key=precedence):
+            incident, after_all = self._home(finding), False
             if incident is None and len(self._open) >= MAX_OPEN:
                 suppressed += self._suppress(finding, begin, live, now)
                 continue
             if incident is None:
                 incident = self._opening(finding, begin, now)
-                if finding.statistical:
-                    first = self.promise.open(day, self._owner(finding.model), incident.id)
-                    incident.grouped_with = first or ""
-                opened[incident.id] = "It began." if incident.openings == 1 else "It came back."
-            if incident.add(finding, live, day, now.wall_ms):
+                opened[incident.id] = self._count(incident, finding, begin)
+            elif incident.again and finding.statistical and key_of(finding) not in incident.members:
+                self._count(incident, finding, begin)
+                after_all = not incident.again
+            if incident.add(finding, live, day, now.wall_ms) or after_all:
                 news.setdefault(incident.id, (incident, []))[1].append(finding)
         transitions = []
         for name, (incident, found) in news.items():
             status = "firing" if name in opened else "updated"
             transitions.append(_move(incident, status, opened.get(name) or _new(found), now))
         return transitions + suppressed
+
+    def _count(self, incident: Incident, finding: Finding, begin: int) -> str:
+        """Count an opening unless it tells of a known change; return why it is told. Something new in it counts after all."""
+        why = "It began." if incident.openings == 1 else "It came back."
+        if not finding.statistical:
+            return why
+        cause = self._ended.cause(finding, begin, self._day)
+        if cause:
+            incident.again = cause
+            self.promise.group(cause, incident.id)
+            since = local_time(finding.onset_ms, self._plan.timezone).strftime("%Y-%m-%d %H:%M %Z")
+            return f"Again since {since}: the change of the incident {cause}, which was over for a while."
+        first = self.promise.open(self._day(begin), self._owner(finding.model), incident.id)
+        incident.again, incident.grouped_with = "", first or ""
+        return why
 
     def _audible(self, findings: Sequence[Finding], now: Clock) -> list[Finding]:
         """Return the findings that nobody has muted."""
@@ -241,8 +263,8 @@ class Incidents:
             if incident.fingerprint == name or (member is not None and member.holds):
                 return incident
             distance = abs(finding.onset_ms - incident.onset_ms)
-            close = distance <= NEAR_PANES * self._plan.pane_ms or _one_onset(incident, finding)
-            if _explains(incident, finding):
+            close = distance <= NEAR_PANES * self._plan.pane_ms or one_onset(incident, finding)
+            if explains(incident, finding):
                 near.append((-1, order, incident))
             elif close and incident.finding.statistical <= finding.statistical:
                 near.append((distance, order, incident))
@@ -259,7 +281,7 @@ class Incidents:
             incident.root, incident.onset_ms = key_of(finding), finding.onset_ms
             incident.severity, incident.paged_ms, incident.resolved_ms = "info", None, None
             incident.openings += 1
-            incident.members, incident.full = {}, False
+            incident.members, incident.full, incident.again = {}, False, ""
         self._open[incident.id] = incident
         return incident
 
@@ -280,7 +302,11 @@ class Incidents:
         return [incident]
 
     def _resolve_if_over(self, incident: Incident, over_ms: int, why: str, now: Clock) -> list[Transition]:
-        return [] if incident.holds else [self._resolve(incident, over_ms, why, now)]
+        if incident.holds:
+            return []
+        told = self._resolve(incident, over_ms, why, now)
+        self._ended.take(incident)
+        return [told]
 
     def _resolve(self, incident: Incident, over_ms: int, why: str, now: Clock) -> Transition:
         del self._open[incident.id]
@@ -339,32 +365,6 @@ def local_time(event_ms: int, timezone: str) -> datetime:
     """Return an event time as local time; what lies outside the calendar (year 1 to 9999) becomes its first or last day."""
     bounded = min(max(event_ms, -62_135_510_400_000), 253_402_214_400_000)
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bounded)).astimezone(ZoneInfo(timezone))
-
-
-def _precedence(finding: Finding) -> tuple[Any, ...]:
-    """Among findings of one pane the root is the worst, then the one that explains others, then by the order of checks.
-
-    The rest only makes the order the same whichever way they come.
-    """
-    checks = CHECKS.index(finding.check)
-    first = (-rank(finding.severity), not finding.explains, checks, finding.subject, finding.reason)
-    return (*first, finding.explains, finding.onset_ms, finding.n, finding.text)
-
-
-def _explains(incident: Incident, finding: Finding) -> bool:
-    """Whether the finding follows from the incident's cause: a whole stream explains its fields, a field only itself."""
-    root = incident.members.get(incident.root)
-    if root is None or not root.holds or finding.check not in root.finding.explains:
-        return False
-    return incident.subject in (incident.stream, finding.subject)
-
-
-def _one_onset(incident: Incident, finding: Finding) -> bool:
-    """Whether two statistics may have begun together."""
-    mine, other = finding.evidence.get("onset"), incident.finding.evidence.get("onset")
-    if not (mine and other and finding.statistical and incident.finding.statistical):
-        return False
-    return bool(mine["earliest_ms"] <= other["latest_ms"] and other["earliest_ms"] <= mine["latest_ms"])
 
 
 def _blank(name: str, finding: Finding, begin: int, now: Clock) -> Incident:

@@ -10,7 +10,8 @@
     said 9: mute of missing amount until=12   # a verdict, at the time of pane 9, about the open incident of (missing, amount)
 
 A finding is `CHECK SUBJECT SEVERITY` and, in any order, `because=REASON`, `since=PANE`, `explains=CHECK+CHECK`,
-`statistical`. A step without `then` lines must cause nothing. `with` names what else the incident holds.
+`statistical`, `began=PANE-PANE`, `size=NUMBER`. A step without `then` lines must cause nothing. `with` names what else the
+incident holds; what tells of a known change ends with `again`.
 """
 
 from __future__ import annotations
@@ -101,7 +102,19 @@ def show(incident: Incident) -> str:
     """Return a transition as a scenario writes it."""
     others = [f"{key[0]}/{key[1]}" for key, member in incident.members.items() if member.holds and key != incident.root]
     joined = f" with {' '.join(dict.fromkeys(others))}" if others else ""
-    return f"{incident.status} {incident.check}/{incident.subject} {incident.severity} {incident.seq}{joined}"
+    again = " again" if incident.again else ""
+    return f"{incident.status} {incident.check}/{incident.subject} {incident.severity} {incident.seq}{joined}{again}"
+
+
+def _dated(options: dict[str, str], pane_ms: int) -> dict[str, object]:
+    """Return when a statistic may have begun, and how large it is, where the scenario says so."""
+    if "began" not in options:
+        return {}
+    early, late = (int(pane) * pane_ms for pane in options["began"].split("-"))
+    return {
+        "onset": {"earliest_ms": early, "likeliest_ms": late, "latest_ms": late},
+        "size": float(options.get("size", "1")),
+    }
 
 
 def _wait(hours: int, offset: int) -> Call:
@@ -168,5 +181,6 @@ def _finding(stream: str, pane: int, words: list[str], pane_ms: int) -> Finding:
             "topic": "fraud.features",
             "spans": [[0, 100 * pane, 100 * pane + 99]],
             "examples": [[0, 100 * pane + 7]],
+            **_dated(options, pane_ms),
         },
     )
