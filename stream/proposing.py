@@ -53,12 +53,13 @@ class Proposing:
         if proposal is not None:
             await self._adopt(proposal)
         if self._lesson is None or self._lesson.done():
+            parent = judge.fold.in_force.get("reference")  # now: the task begins when the judge has gone on
             lesson = await asyncio.to_thread(judge.lesson)
             night = None if lesson else await asyncio.to_thread(judge.recalibration)
             if lesson:
-                self._lesson = asyncio.create_task(self._learn(judge, {"kind": "lesson"}, lesson), name="learn")
+                self._lesson = asyncio.create_task(self._learn(judge, parent, {"kind": "lesson"}, lesson), name="learn")
             elif night:
-                self._lesson = asyncio.create_task(self._learn(judge, self._kept, night), name="recalibrate")
+                self._lesson = asyncio.create_task(self._learn(judge, parent, self._kept, night), name="recalibrate")
 
     async def _adopt(self, proposal: Proposal) -> None:
         now = self._clocks.monotonic()
@@ -70,9 +71,8 @@ class Proposing:
         await self._producer.send(self._topic, b"note", pack(header))
         log.info("proposed %s %s", proposal.what, name)
 
-    async def _learn(self, judge: Judge, header: dict[str, Any], lesson: dict[str, Any]) -> None:
+    async def _learn(self, judge: Judge, parent: str | None, header: dict[str, Any], lesson: dict[str, Any]) -> None:
         """Learn a reference and propose it, unless another one came into force meanwhile. After a failure wait, ever longer."""
-        parent = judge.fold.in_force.get("reference")
         try:
             learned = await asyncio.wait_for(self._learned(header, lesson), LEARN_S)
             if judge.fold.in_force.get("reference") == parent:

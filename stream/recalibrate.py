@@ -132,8 +132,8 @@ class Limits:
     """What is normal for the K series of a grid, and from where on each alarms: inf for one that only learns.
 
     Attributes:
-        weeks: that were calibrated on; 0 before. empty: those in reach that hold nothing. old: bool[K], series in the calibrated maximum. young: those with a provisional
-            limit.
+        weeks: that were calibrated on; 0 before. empty: those in reach that hold nothing. old: bool[K], series in the calibrated
+            maximum. young: those with a provisional limit.
     """
 
     def __init__(self, grid: Grid, budget: float, weights: Mapping[str, float]) -> None:

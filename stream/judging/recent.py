@@ -1,4 +1,4 @@
-"""What contrasts were of late, in standard deviations: enough to say when a change began, small enough to keep for thousands of them."""
+"""What contrasts were of late: enough to say when a change began, small enough to keep for thousands of them."""
 
 from __future__ import annotations
 
