@@ -25,7 +25,7 @@ def size_of(shift: Shift, bins: Bins | None, shares: NDArray[np.float64]) -> str
     """
     if shift.family == MISSING:
         points = missing_share(shift.size) - missing_share(0.0)
-        return f": {percent(abs(points))} of its records {'more' if points > 0 else 'fewer'} than usual"
+        return f": {percent(abs(points))} {'more' if points > 0 else 'fewer'} of its records than usual"
     if bins is None or shift.family == "shape":
         return ""
     if shift.family == "location":

@@ -97,8 +97,19 @@ class Hourly:
         self.adopt("layout", self.layout.with_section(section).to_dict())
         self.tap.adopt(self.layout)
 
-    def hours(self, count: int, mean: dict[str, float] | None = None, n: int = 50, seed: int = 3) -> None:
-        """Let hours pass, with records of normal fields; ``mean`` says of which it is not 0, nan: it is missing."""
+    def hours(
+        self,
+        count: int,
+        mean: dict[str, float] | None = None,
+        n: int = 50,
+        seed: int = 3,
+        gone: dict[str, int] | None = None,
+    ) -> None:
+        """Let hours pass, with records of normal fields.
+
+        Args:
+            mean: of those where it is not 0; nan: the field is missing. gone: in how many records of an hour a field is null.
+        """
         for _ in range(count):
             rng = np.random.default_rng([seed, self.hour])
             values = {name: rng.normal((mean or {}).get(name, 0.0), 1.0, n).round(3) for name in self._names()}
@@ -106,6 +117,9 @@ class Hourly:
             stamps = self.hour * HOUR + np.arange(n) * (HOUR // n)
             columns = zip(*(x.tolist() for x in values.values()), strict=True) if values else [()] * n
             rows = [dict(zip(values, row, strict=True)) for row in columns]
+            for name, count_gone in (gone or {}).items():
+                for row in rows[:count_gone]:
+                    row[name] = None
             self._feed([orjson.dumps({"ts": int(ts), **row}) for ts, row in zip(stamps, rows, strict=True)])
             self.hour += 1
 

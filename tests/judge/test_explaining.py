@@ -172,7 +172,7 @@ def test_missing_values_are_drawn_as_what_they_are() -> None:
     assert moved.since_ms == at
     assert moved.now[:2].tolist() == [200 * 24 * 3, 30 * 24 * 3]
     assert moved.before[1] == pytest.approx(2 / 202, rel=0.01)
-    assert moved.size == "12 % of its records more than usual"
+    assert moved.size == "12 % more of its records than usual"
     said = "\n".join(text([moved], [], []))
     assert "without a value" in said
     assert re.search(r"without a value +█* +0.99 % +█+ +13 %", said), said

@@ -61,5 +61,5 @@ def test_missing_values_are_told_in_points_of_the_records() -> None:
     """Also of a field without bins: whether it is there needs none."""
     shares = np.full(BINS, np.nan)
     more, fewer = (size_of(shift("missing", "missing", size), None, shares) for size in (1.55, -1.55))
-    assert more == ": 4.9 % of its records more than usual"
-    assert fewer == ": 4.9 % of its records fewer than usual"
+    assert more == ": 4.9 % more of its records than usual"
+    assert fewer == ": 4.9 % fewer of its records than usual"
