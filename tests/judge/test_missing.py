@@ -1,0 +1,46 @@
+"""Missing values under the budget: a few of a hundred, which the rules pass over, are told with their number and their onset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.judge.hourly import NAMES, again
+from tests.judge.test_nightly import DAYS, findings, watching
+from tests.judge.weeks import HOUR, MONDAY, hours, learned, lesson, panes
+
+
+@pytest.mark.parametrize(("usual", "now", "said"), [(0, 2, "4 % more"), (2, 0, "3.8 % fewer")])
+def test_two_of_fifty_are_told_and_no_rule_has_a_word(usual: int, now: int, said: str) -> None:
+    """Fewer too: whoever fills a field that was always patchy has changed it."""
+    there = {name: hours(DAYS, name, n=50) for name in NAMES}
+    before = panes(there, gone={"a": np.full(24 * DAYS, usual)})
+    judge = watching(learned(lesson(MONDAY + DAYS, *NAMES), before))
+    judge.hours(30, gone={"a": usual} if usual else None)
+    assert judge.alerts() == []
+    begin = judge.hour
+    judge.hours(30, gone={"a": now} if now else None)
+    assert {event["check"] for event in judge.alerts()} == {"drift"}
+    (found,) = findings(judge)
+    assert (found.subject, found.reason, found.evidence["contrast"]) == ("a", "missing", "missing")
+    assert f"{said} of its records than usual" in found.text
+    assert "the share of records without a has changed" in found.text
+    onset = found.evidence["onset"]
+    assert onset["earliest_ms"] <= begin * HOUR <= onset["latest_ms"]
+
+
+def test_a_field_that_is_gone_altogether_is_a_matter_of_the_rule_alone() -> None:
+    """One incident, at once, and no drift beside it, then or when it is back."""
+    judge = watching()
+    judge.hours(20)
+    judge.hours(12, gone={"a": 50})
+    judge.hours(12)
+    assert {(event["check"], event["labels"]["subject"]) for event in judge.alerts()} == {("missing", "a")}
+
+
+def test_a_restart_in_a_rise_of_missing_values_changes_nothing() -> None:
+    judge = watching()
+    judge.hours(20)
+    judge.hours(12, gone={"b": 3})
+    plain = [state for state, _ in again(judge, restarts=False)]
+    assert [state for state, _ in again(judge, restarts=True)] == plain
