@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from stream.config.durations import format_duration
 from stream.config.errors import Problem, shown, suggestion
-from stream.config.models import FieldSettings, Model, NamedStream, Predictions, Role, Settings
+from stream.config.models import Features, FieldSettings, Model, NamedStream, Predictions, Role, Settings
 from stream.config.values import is_path
 from stream.config.yaml_tree import Path
 from stream.plan import own_topics
@@ -71,10 +71,28 @@ def _model(settings: Settings, model: Model, path: Path) -> Iterator[Problem]:
             if field.path is None and not is_path(name):
                 yield Problem(place, "the name is not a path", shown(name), "a 'path' beside it", _NAME_HINT)
             yield from _field(field, place)
+        yield from _segments(model.features, (*path, "features", "segments"))
     if model.predictions is not None:
         yield from _predictions(model.predictions, (*path, "predictions"))
     if model.outcomes is not None and model.outcomes.label is not None:
         yield from _field(model.outcomes.label, (*path, "outcomes", "label"))
+
+
+def _segments(features: Features, path: Path) -> Iterator[Problem]:
+    """Check the names against the listed fields; of those that are found later `streamgauge explain` says what is wrong."""
+    known = features.fields
+    found_later = features.unlisted == "watch" or (features.unlisted is None and not known)
+    for place, name in enumerate(features.segments):
+        here = (*path, place)
+        field = known.get(name)
+        if name in features.segments[:place]:
+            yield Problem(here, "named twice", shown(name), "each field once")
+        elif field is None and not found_later:
+            listed = f"one of {', '.join(known)}" if known else "a field listed under 'fields'"
+            yield Problem(here, "not a field of this stream", shown(name), listed, suggestion(name, known))
+        elif field is not None and (field.kind == "number" or field.range is not None):
+            hint = "a number with few values is one with kind: category"
+            yield Problem(here, "a number is no segment", shown(name), "a category, a code or a bool", hint)
 
 
 def _role(settings: Settings, role: Role, path: Path) -> Iterator[Problem]:

@@ -42,6 +42,8 @@ from stream.config.values import (
 )
 from stream.layout import MAX_FIELDS
 
+MAX_SEGMENTS = 5
+
 
 class Block(BaseModel):
     """A mapping of the file. Nothing is coerced, nothing unknown is accepted."""
@@ -155,6 +157,9 @@ class Features(Role):
     fields: dict[FieldName, FieldSettings] = Field(
         {}, max_length=MAX_FIELDS, description="the fields to watch; all where there are none"
     )
+    segments: list[FieldName] = Field(
+        [], max_length=MAX_SEGMENTS, description="categories, codes or bools by which explain tells where it moved"
+    )
 
 
 class Predictions(Role):
@@ -201,7 +206,7 @@ class Cost(Block):
 class Model(Block):
     not_built = {
         "success": "performance is not yet measured; drift, schema, volume and freshness are",
-        "segments": "a model of its own with a 'where' watches one segment",
+        "segments": "they stand under features, by the names of its fields: features: {segments: [origin]}",
     }
 
     owner: Text = Field(description="the team that is called, such as payments-ml")

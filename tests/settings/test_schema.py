@@ -22,6 +22,7 @@ SHAPES = (
     "names",
     "not_built",
     "plain_secret",
+    "segments_shape",
     "unknown_key",
     "weights",
 )

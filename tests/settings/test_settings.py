@@ -185,6 +185,15 @@ def test_every_accepted_key_that_decides_something_changes_the_hash(tmp_path):
         assert compile_plan(written(tmp_path, text.replace(old, new), {"SG_HASH": SECRET})).config_hash != before, old
 
 
+def test_segments_change_no_count_so_not_the_hash(tmp_path):
+    """`streamgauge explain` reads them from the file; nothing has to be adopted."""
+    text = (HERE / "good" / "fuller.yaml").read_text()
+    before = written(tmp_path, text, {"SG_HASH": SECRET})
+    assert before.models["fraud"].features.segments == ["country", "merchant"]
+    other = written(tmp_path, text.replace("[country, merchant]", "[country]"), {"SG_HASH": SECRET})
+    assert compile_plan(other).config_hash == compile_plan(before).config_hash
+
+
 def test_more_than_200_fields_are_refused(tmp_path):
     fields = ", ".join(f"f{number}: a" for number in range(201))
     text = str(refused(tmp_path, f"{HEAD}{MODEL}    features: {{topic: t, fields: {{{fields}}}}}\n"))
