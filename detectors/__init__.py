@@ -34,7 +34,7 @@ detector                        wrong when                                      
 A false-alarm budget over all fields of all streams is kept by several modules together: `contrasts` turns histograms into
 numbers, `baseline` (with `calendar`) says what is normal for them, `shiryaev_roberts` adds up what speaks for a change,
 `risk_control` sets the one threshold, and `budget` learns all of that from weeks of panes; before there are weeks,
-`provisional` does what a few days allow. `glr` says when a change began.
+`provisional` does what a few days allow. `glr` says when a change began, `kitagawa` in which segments.
 
 Those that stand beside river's names are river's methods, guarded and restorable. `GUARDED` holds the ones that take one
 whitened value per pane, by the names a configuration file uses; the others need losses.

@@ -76,6 +76,17 @@ class Contrasts:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def of_field(self, row: int) -> dict[str, tuple[str, NDArray[np.float64]]]:
+        """Return (family, weights) of each contrast of a field by name; those of `MISSING` are for (values, missing ones)."""
+        found = {MISSING: (MISSING, ABSENCE[0, :, 0])}
+        k = 0
+        for rows, weights, told in self._parts:
+            for field, number in np.argwhere(told):
+                if rows[field] == row:
+                    found[self.names[k]] = FAMILIES[self.family[k]], weights[field, :, number]
+                k += 1
+        return found
+
     def values(
         self, counts: NDArray[Any], presence: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -36,6 +36,7 @@ TOP = (
     "plan",
     "recalibrate",
     "redating",
+    "segmenting",
     "tap",
     "trouble",
 )

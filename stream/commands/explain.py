@@ -17,6 +17,7 @@ from stream.commands.alerts import newest
 from stream.commands.arming import promise
 from stream.commands.baseline_draw import spark
 from stream.commands.explain_page import page
+from stream.commands.segments import Where, where
 from stream.commands.showing import event_page, number, screen
 from stream.commands.standing import judge
 from stream.commands.verdict import find
@@ -47,17 +48,17 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
         Refusal: no such incident, or several; no broker, a missing topic or right; the page cannot be written.
     """
     brokers = ",".join(settings.kafka.brokers)
-    event, moved, compared = run(brokers, _read(brokers, settings.app, arguments.incident))
-    notes = [compared, began(moved)] if moved else [UNTOLD]
+    event, moved, compared, segments = run(brokers, _read(brokers, settings, arguments.incident))
+    notes = [note for note in (compared, began(moved), segments.note) if note] if moved else [UNTOLD]
     said = commands(event, arguments.config or arguments.file or DEFAULT_FILE)
     out = screen()
     for part in event_page(event):
         out.print(part)
-    for line in text(moved, notes, said):
+    for line in text(moved, notes, said, segments):
         out.print(visible(line))
     if arguments.html is not None:
         try:
-            Path(arguments.html).write_text(page(event, moved, notes, said), encoding="utf-8")
+            Path(arguments.html).write_text(page(event, moved, notes, said, segments), encoding="utf-8")
         except OSError as error:
             why = (error.strerror or "unknown reason").lower()
             raise Refusal(f"{spoken(arguments.html)}: cannot be written: {why}", CANNOT_WRITE) from None
@@ -65,19 +66,21 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
-async def _read(brokers: str, app: str, name: str) -> tuple[dict[str, Any], list[Moved], str]:
-    """Find the incident, what the judge and the kept panes know of its stream, and what it was compared with."""
+async def _read(brokers: str, settings: Settings, name: str) -> tuple[dict[str, Any], list[Moved], str, Where]:
+    """Find the incident, what the judge and the kept panes know of its stream, what it was compared with, and where it moved."""
+    app = settings.app
     await require_ours(brokers, app)
     event = await _event(brokers, app, name)
     stream = event["labels"]["stream"]
     found = await judge(brokers, app)
     if found is None or found.layout is None or stream not in found.reference or stream not in found.layout.sections:
-        return event, [], ""
+        return event, [], "", Where()
     since = moment_ms(event["startsAt"]) - BACK_MS
     plan, section, reference = found.layout.plan, found.layout.sections[stream], found.reference[stream]
     kept = kept_panes(brokers, app, plan.coarse_ms, since)
     panes: list[Kept] = [pane async for pane in kept if pane.stream == stream]
-    return event, explain(event, panes, section, reference, plan), compared_with(event, found, stream)
+    moved = explain(event, panes, section, reference, plan)
+    return event, moved, compared_with(event, found, stream), await where(settings, found, stream, moved)
 
 
 async def _event(brokers: str, app: str, name: str) -> dict[str, Any]:
@@ -119,11 +122,17 @@ def commands(event: dict[str, Any], file: str) -> list[str]:
     return [f'{start} {what} --why "..."' for what in ("incident", "new-normal", "false-alarm", "mute --for 2d")]
 
 
-def text(moved: Sequence[Moved], notes: Sequence[str], said: Sequence[str]) -> Iterator[str]:
+def text(
+    moved: Sequence[Moved], notes: Sequence[str], said: Sequence[str], segments: Where | None = None
+) -> Iterator[str]:
     """Yield the lines below the alert itself."""
     for item in moved:
         yield ""
         yield from _field(item)
+        for line in () if segments is None else segments.lines(item.field):
+            yield from wrap(
+                line, COLUMNS + BAR - 2, initial_indent="  ", subsequent_indent=" " * 8, drop_whitespace=True
+            )
     yield ""
     for note in notes:
         yield from wrap(note, COLUMNS + BAR - 2)

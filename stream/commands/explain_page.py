@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stream.commands.segments import Where
 from stream.config.errors import visible
 from stream.explaining import Moved, spell, when
 from stream.judging.describe import percent
@@ -35,17 +36,23 @@ WIDTH, HEIGHT, ROW, LEFT = 760, 150, 20, 190
 POINTS = 380
 
 
-def page(event: dict[str, Any], moved: Sequence[Moved], notes: Sequence[str], commands: Sequence[str]) -> str:
+def page(
+    event: dict[str, Any],
+    moved: Sequence[Moved],
+    notes: Sequence[str],
+    commands: Sequence[str],
+    segments: Where | None = None,
+) -> str:
     """Return the page of an incident.
 
     Args:
-        notes: sentences about all of it. commands: lines to copy for a verdict.
+        notes: sentences about all of it. commands: lines to copy for a verdict. segments: where it moved.
     """
-    return "\n".join(_page(event, moved, notes, commands))
+    return "\n".join(_page(event, moved, notes, commands, segments or Where()))
 
 
 def _page(
-    event: dict[str, Any], moved: Sequence[Moved], notes: Sequence[str], commands: Sequence[str]
+    event: dict[str, Any], moved: Sequence[Moved], notes: Sequence[str], commands: Sequence[str], segments: Where
 ) -> Iterator[str]:
     title = event["annotations"]["summary"]
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_safe(title)}</title>'
@@ -60,6 +67,9 @@ def _page(
         if item.course is not None:
             yield _course(item.course)
         yield _bars(item)
+        lines = list(segments.lines(item.field))
+        if lines:
+            yield f"<pre>{_safe_lines(lines)}</pre>"
         yield "</section>"
     yield from (f'<p class="note">{_safe(note)}</p>' for note in notes)
     yield f"<pre>Say what it is:\n{_safe_lines(commands)}</pre></main></body></html>"

@@ -73,7 +73,7 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
     share = -(-count // partitions)
     for tp in tps:
         consumer.seek(tp, max(begins[tp], listed[tp] - share))
-    found = await _read(consumer, listed)
+    found = await read_to(consumer, listed)
     # The embedded broker lists an end that lies inside the last batch; what a fetch says is the end indeed.
     ends = {tp: max(listed[tp], consumer.highwater(tp) or 0) for tp in tps}
     now_ms = clocks.wall_ms
@@ -86,17 +86,19 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
     return Sample(
         topic,
         partitions,
-        tuple(_batch(tp, records, ends[tp]) for tp, records in found.items() if records),
+        tuple(batch_of(records, ends[tp]) for tp, records in found.items() if records),
         sum(ends[tp] - begins[tp] for tp in tps),
         sum(part.last_hour for part in looked),
         pace(looked, now_ms),
     )
 
 
-async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
+async def read_to(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], patience_s: float = PATIENCE_S
+) -> dict[TopicPartition, list[Any]]:
     """Read to these ends, or to the first batch of a partition that cannot be unpacked."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_S
+    deadline = loop.time() + patience_s
     found: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
     waiting = set(ends)
     while waiting and loop.time() < deadline:
@@ -115,10 +117,11 @@ async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> 
     return found
 
 
-def _batch(tp: TopicPartition, found: list[Any], end: int) -> RecordBatch:
+def batch_of(found: list[Any], end: int = 0) -> RecordBatch:
+    """Return records of one partition as the columns that are decoded. Args: end: end offset of the partition."""
     return RecordBatch(
-        tp.topic,
-        tp.partition,
+        found[0].topic,
+        found[0].partition,
         found[0].offset,
         found[-1].offset + 1,
         end,

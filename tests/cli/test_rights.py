@@ -12,7 +12,9 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from tests.brokers.admin import admin, create_topic
+from stream.commands.stretches import read_both
+from stream.exits import Refusal
+from tests.brokers.admin import Row, admin, create_topic, produce
 from tests.brokers.kafka import Kafka, lacking
 from tests.cli.conftest import Command, Configuration, Configure
 
@@ -98,3 +100,18 @@ def test_looking_creates_nothing(guarded: Kafka, configuration: Configuration, s
     assert re.search("-mistyped: does not exist", streamgauge("check", configuration.file).err)
     assert run(configuration).returncode == 66
     assert asyncio.run(names()) == before
+
+
+def test_segments_of_a_topic_that_may_not_be_read_are_refused_by_name(
+    guarded: Kafka, configuration: Configuration
+) -> None:
+    """`explain` says this sentence in the place of its table."""
+    begin = 1_767_571_200_000
+    rows = [Row(b"{}", timestamp=begin + second * 1000) for second in range(-60, 60)]
+    asyncio.run(produce(guarded.address, configuration.features, rows))
+    asyncio.run(acl(guarded.address, configuration.features, READ, DENY))
+    asyncio.run(acl(guarded.address, configuration.features, DESCRIBE, ALLOW))
+    with pytest.raises(Refusal, match=f"topic {configuration.features}: no right to READ it"):
+        asyncio.run(
+            read_both(guarded.address, configuration.features, (begin, begin + 60_000), 0, lambda *_: lambda *_: None)
+        )
