@@ -162,12 +162,16 @@ class Features(Role):
     )
 
 
+NO_SEGMENTS = "segments stand under features, by the names of its fields: features: {segments: [origin]}"
+
+
 class Predictions(Role):
     not_built = {
         "latency_ms": "leave the latency to the serving system's own metrics",
         "error": "a 'where' that selects answered requests keeps errors out of the score",
         "fallback": "a 'where' that selects decisions of the model keeps fallbacks out",
         "deferred": "a 'where' that selects decisions of the model keeps deferred ones out",
+        "segments": NO_SEGMENTS,
     }
 
     detectors: Detectors = Field([], description="detectors of river that watch the score as well, such as adwin")
@@ -189,6 +193,7 @@ class Outcomes(Role):
     not_built = {
         "horizon": "outcomes are watched as a stream and not yet joined to predictions",
         "detectors": NO_LOSS,
+        "segments": NO_SEGMENTS,
     }
 
     id: Given[Source] = Field(None, description="where the id of the prediction stands")
@@ -206,7 +211,7 @@ class Cost(Block):
 class Model(Block):
     not_built = {
         "success": "performance is not yet measured; drift, schema, volume and freshness are",
-        "segments": "they stand under features, by the names of its fields: features: {segments: [origin]}",
+        "segments": NO_SEGMENTS,
     }
 
     owner: Text = Field(description="the team that is called, such as payments-ml")
