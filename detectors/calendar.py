@@ -20,6 +20,11 @@ FIRST_S, LAST_S = -62_135_510_400, 253_402_214_400
 """One day inside of the years 1 to 9999: what lies outside is taken for that day, in any time zone."""
 
 
+def group(day: date, holidays: Collection[date] = ()) -> int:
+    """Return the group of a day, 0 to 2."""
+    return 2 if day in holidays else max(0, day.weekday() - 4)
+
+
 def place(time_ms: int, zone: str = "UTC", holidays: Collection[date] = ()) -> tuple[int, int, int]:
     """Return (day, group, slot): proleptic ordinal of the local day, its group (0 to 2) and the half-hour (0 to 47).
 
@@ -32,5 +37,4 @@ def place(time_ms: int, zone: str = "UTC", holidays: Collection[date] = ()) -> t
     seconds = min(max(time_ms // 1000, FIRST_S), LAST_S)
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(ZoneInfo(zone))
     day = local.date()
-    group = 2 if day in holidays else max(0, day.weekday() - 4)
-    return day.toordinal(), group, 2 * local.hour + local.minute // 30
+    return day.toordinal(), group(day, holidays), 2 * local.hour + local.minute // 30

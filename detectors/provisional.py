@@ -6,12 +6,17 @@ for what so few days cannot have shown:
 
 $$ u = \min\Big\{u : N(u) + \min\big(c, (u_0/u)^2\big) \le b\,(n/7 + 1)\Big\}, \qquad u_0 = 3 \log(KT) $$
 
-with T panes a week. It is never below $\log(KT/b)$, which is right for independent values, and not below $u_0$ in the
-first week. The newest days do not teach (an embargo of a third of the age, at most a week), or a fault would become
-normal before anybody saw it.
+with T panes a week. It is never below $\log(KT/b)$, which is right for independent values, and $2.5 \log(KT)$ in the first
+week. What makes so low a start possible is the noise: a long-run variance of few days is moderated within its family
+(`moderated`), and widened for what a mean of few days of one kind does not know. The newest days do not teach (an embargo of
+a third of the age, at most a week), or a fault would become normal before anybody saw it.
 
 No guarantee comes with it. Tails pooled over streams, short frozen references and one universal threshold were tried and alarm
 several times as often as they say.
+
+References:
+    Smyth, G. K. (2004). Linear models and empirical Bayes methods for assessing differential expression in microarray
+    experiments. Statistical Applications in Genetics and Molecular Biology 3(1).
 """
 
 from __future__ import annotations
@@ -20,23 +25,24 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import digamma, polygamma
 
-from detectors.base import Floats, require
+from detectors.base import Floats, Ints, require
 from detectors.baseline import Baseline
 from detectors.budget import Series, day_maxima, days_of, fitted
 from detectors.risk_control import DAYS, cap, openings
 from detectors.shiryaev_roberts import ShiryaevRoberts
 
-FACTOR = 3.0
-"""u0 over log(KT): what real streams needed who had only a few days."""
+FACTOR, FIRST_FACTOR = 3.0, 2.5
+"""u0 over log(KT), and the threshold of the first week over it: what real streams needed who had only a few days."""
 
 MOST_DAYS = 56
 """Older days do not teach, and their maxima do not count."""
 
-FIRST_LONGRUN = 5.0
+FIRST_LONGRUN = 4.0
 """Long-run sd after one day, from which none can be learned."""
 
-WIDENED = 2.0
+WIDENED = 0.5
 """Days of whose missing waves the long-run sd is widened by (1 + WIDENED / days)."""
 
 
@@ -49,22 +55,64 @@ def taught(age: int) -> int:
     return age - min(DAYS, age // 3)
 
 
-def nightly(series: Series) -> Baseline:
+def nightly(series: Series, family: Ints, group: int, own: int | None = None) -> Baseline:
     """Learn what is normal from all days so far, the embargo left out.
 
-    Noise is measured against held-out days, and the long-run sd is widened: few days hold few of the slow waves.
+    Noise is measured against held-out days, moderated within the family, and widened: few days hold few of the slow waves, and
+    a mean of few days of one kind is off by one of them.
 
     Args:
-        series: from the first day on.
+        series: from the first day on. family: int64[K], kind of each stream. group: of the day that will be judged.
+        own: that many streams, the first ones, say what is usual in a family; None for all.
     """
     days = days_of(series)
     kept = days[: taught(len(days))][-MOST_DAYS:]
     base = fitted(series, np.concatenate(kept), held_out=True)
-    wide = np.full_like(base.longrun, FIRST_LONGRUN) if len(kept) == 1 else base.longrun * (1.0 + WIDENED / len(kept))
-    return replace(base, longrun=wide)
+    if len(kept) == 1:
+        return replace(base, longrun=np.full_like(base.longrun, FIRST_LONGRUN))
+    alike = sum(int(series.groups[day[0]]) == group for day in kept)
+    wide = (1.0 + WIDENED / len(kept)) * math.sqrt(1.0 + 1.0 / (alike + 0.5))
+    return replace(
+        base, longrun=np.sqrt(moderated(np.square(base.longrun, dtype=np.float64), len(kept), family, own)) * wide
+    )
 
 
-def prequential(series: Series) -> Floats:
+def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -> Floats:
+    r"""Return variances drawn towards what is usual in their family, at least 1: $(d_0 s_0^2 + d s^2)/(d_0 + d)$.
+
+    d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
+    A family of two tells nothing of its spread and is left as it is.
+
+    >>> rng = np.random.default_rng(1)
+    >>> alike = 4.0 * rng.chisquare(5, 200) / 5
+    >>> moderated(alike, 5, np.zeros(200, np.int64))[:3].round(1)  # as good as the same
+    array([4., 4., 4.])
+    """
+    result = np.array(square, np.float64)
+    for name in np.unique(family[:own]):
+        teach = np.flatnonzero(family[:own] == name)
+        if len(teach) < 3:
+            continue
+        centred = np.log(square[teach]) - digamma(days / 2) + math.log(days / 2)
+        spread = float(centred.var(ddof=1) - polygamma(1, days / 2))
+        prior = 2.0 * _inverse_trigamma(spread) if spread > 1e-3 else 1e4
+        usual = math.exp(float(centred.mean() + digamma(prior / 2)) - math.log(prior / 2))
+        rows = family == name
+        result[rows] = (prior * usual + days * square[rows]) / (prior + days)
+    return np.maximum(result, 1.0)
+
+
+def _inverse_trigamma(value: float) -> float:
+    x = 0.5 + 1.0 / value
+    for _ in range(50):  # Newton's method on its reciprocal converges from here, and from below
+        at = float(polygamma(1, x))
+        x += (step := at * (1.0 - at / value) / float(polygamma(2, x)))
+        if abs(step) < 1e-8 * x:
+            break
+    return x
+
+
+def prequential(series: Series, family: Ints) -> Floats:
     """Return float64[D - 1, K], the largest statistic of each day but the first, judged by the days that taught before it.
 
     A stream is 0 on days that come before it has taught anything.
@@ -77,7 +125,8 @@ def prequential(series: Series) -> Floats:
         known = np.flatnonzero(np.isfinite(series.x[np.concatenate(days[: taught(age)][-MOST_DAYS:])]).any(axis=0))
         if not known.size:
             continue
-        base, today = nightly(series.take(np.concatenate(days[:age]), known)), series.take(day, known)
+        past, today = series.take(np.concatenate(days[:age]), known), series.take(day, known)
+        base = nightly(past, family[known], int(series.groups[day[0]]))
         z = np.full((len(day), k), np.nan)
         z[:, known] = base.whiten(today.x, today.n, today.groups, today.slots)
         maxima[age - 1] = day_maxima(watch, z, series.n[day], int(day[0]) * series.pane_ms, series.pane_ms)
@@ -94,13 +143,13 @@ def threshold(maxima: Floats, budget: float, panes_a_week: int) -> float:
 
     >>> quiet = np.zeros((20, 10))
     >>> [round(threshold(quiet[:n], 1.0, 672), 1) for n in (0, 7, 20)]
-    [26.4, 18.7, 8.8]
+    [22.0, 18.7, 8.8]
     """
     require(budget > 0.0, f"'budget' must be > 0, got {budget}")
     n, k = maxima.shape
     first = FACTOR * math.log(k * panes_a_week)
     if n < DAYS:
-        return first
+        return FIRST_FACTOR * math.log(k * panes_a_week)
     allowed = budget * (n / DAYS + 1)
     days = np.concatenate([np.full((1, k), -np.inf), maxima])
     levels = np.unique(maxima[maxima > days[:-1]])[::-1]

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from detectors.baseline import Baseline
 from detectors.budget import Series, days_of, fitted, learn
-from detectors.calendar import GROUPS, SLOTS, place
+from detectors.calendar import GROUPS, SLOTS, group, place
 from detectors.provisional import nightly, prequential, taught, threshold
 from detectors.risk_control import DAYS, head_start, weeks_needed
 from stream.gathering import DAY_MS, Gathered, Grid, Kept, side_by_side
@@ -95,7 +95,7 @@ class Night:
         apart = global_days(grid.series)
         for day in apart:
             grid.series.x[days[day]] = np.nan
-        limits = Limits(grid, lesson["false_alarms"], lesson["weights"])
+        limits = Limits(grid, lesson["false_alarms"], lesson["weights"], group(date.fromordinal(today), self._holidays))
         told |= limits.told(today) | {"left_out": [_iso(grid.series.days[days[day][0]]) for day in apart]}
         teach = [day for number, day in enumerate(days[: taught(len(days))]) if number not in apart]
         teaching = {int(grid.series.days[day[0]]) for day in teach}
@@ -133,11 +133,12 @@ class Limits:
 
     Attributes:
         weeks: that were calibrated on; 0 before. empty: those in reach that hold nothing. old: bool[K], series in the calibrated
-            maximum. young: those with a provisional limit.
+            maximum. young: those with a provisional limit. group: of the day that will be judged.
     """
 
-    def __init__(self, grid: Grid, budget: float, weights: Mapping[str, float]) -> None:
+    def __init__(self, grid: Grid, budget: float, weights: Mapping[str, float], group: int) -> None:
         self.grid = grid
+        self.group = group
         self.budget = budget
         self.weight = np.array([weights[name] for name in grid.streams.tolist()])
         series = grid.series
@@ -191,9 +192,9 @@ class Limits:
         if not known.any():
             return 0
         part, columns = _columns(part, np.flatnonzero(known)), columns[known]
-        ahead = head_start(self.weight[columns])
-        limit = threshold(prequential(part) + ahead, self.budget, DAYS * DAY_MS // part.pane_ms) - ahead
-        self._put(columns, nightly(part), limit, np.ones(len(columns)))
+        ahead, family = head_start(self.weight[columns]), self.grid.family[columns]
+        limit = threshold(prequential(part, family) + ahead, self.budget, DAYS * DAY_MS // part.pane_ms) - ahead
+        self._put(columns, nightly(part, family, self.group), limit, np.ones(len(columns)))
         return len(columns)
 
     def _put(self, columns: NDArray[np.int64], base: Baseline, limit: NDArray[np.float64], scale: Any) -> None:

@@ -20,6 +20,7 @@ from detectors.budget import Series, day_maxima, weeks_of
 from detectors.provisional import MOST_DAYS, nightly, threshold
 from detectors.risk_control import DAYS
 from detectors.shiryaev_roberts import ShiryaevRoberts
+from stream.contrasts import FAMILIES, MISSING
 
 AGES = ((2, 3), (4, 7), (8, 14), (15, 28))
 """Days since the first record, both ends included."""
@@ -45,12 +46,13 @@ def life(
     calm = renumbered(environment.series.take(np.concatenate([np.concatenate(weeks[i]) for i in order])))
     k = calm.x.shape[1]
     both = with_steps(calm, steps, unit)
+    family = np.concatenate([environment.family, environment.family[steps.stream]])
     days = [day for week in weeks_of(both) for day in week]
     watch, learner = ShiryaevRoberts(np.full(both.x.shape[1], np.inf)), ShiryaevRoberts(np.full(k, np.inf))
     maxima, over = np.zeros((0, k)), [np.zeros(both.x.shape[1], np.bool_)]
     found = np.full(len(steps.stream), np.inf)
     for age, day in enumerate(days[1:], 1):
-        base = nightly(both.take(np.concatenate(days[:age])))
+        base = nightly(both.take(np.concatenate(days[:age])), family, int(both.groups[day[0]]), k)
         limit = threshold(maxima, budget, DAYS * DAY_MS // both.pane_ms)
         z = base.whiten(both.x[day], both.n[day], both.groups[day], both.slots[day])
         start = int(day[0]) * both.pane_ms
@@ -88,12 +90,12 @@ def judged(found: NDArray[np.float64], over: NDArray[np.bool_], steps: Steps, pa
 
 
 def drawn(environment: Environment, seed: int, each: int) -> Steps:
-    """Draw so many injections of each size, with onsets in days 2 to 28."""
+    """Draw so many injections of each size, with onsets in days 2 to 28; not into shares of missing values (`steps.drawn`)."""
     rng = np.random.default_rng((seed, 17))
     per_day = DAY_MS // environment.series.pane_ms
     count = each * len(SIZES)
     return Steps(
-        rng.integers(len(environment.names), size=count),
+        rng.choice(np.flatnonzero(environment.family != FAMILIES.index(MISSING)), size=count),
         rng.integers(per_day, 28 * per_day, size=count),
         np.repeat(SIZES, each),
     )

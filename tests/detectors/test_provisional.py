@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from detectors.baseline import fit
-from detectors.provisional import FACTOR, taught, threshold
+from detectors.provisional import FACTOR, moderated, taught, threshold
 from detectors.risk_control import cap, openings
 
 PANES = 672
@@ -73,3 +73,42 @@ def test_noise_of_a_few_days_is_measured_against_other_days():
     args = (x, n, days, groups, slots, np.arange(288) * 900_000)
     inside, outside = fit(*args), fit(*args, held_out=True)
     assert np.median(outside.between + outside.sampling / 100) > 1.5 * np.median(inside.between + inside.sampling / 100)
+
+
+def test_variances_that_differ_by_chance_alone_are_one_and_others_stay_apart():
+    """300 variances of five days each: drawn from one they come together; where true ones differ a hundredfold they do not."""
+    rng = np.random.default_rng(2)
+    chance, none = rng.chisquare(5, 300) / 5, np.zeros(300, np.int64)
+    one = moderated(9.0 * chance, 5, none)
+    assert np.ptp(np.log(one)) < 0.1 * np.ptp(np.log(chance))
+    assert np.median(one) == pytest.approx(9.0, rel=0.15)
+    true = np.repeat([2.0, 200.0], 150)
+    two = moderated(true * chance, 5, none)
+    assert np.log(two[150:]).mean() - np.log(two[:150]).mean() > 0.8 * np.log(100)
+    assert np.std(np.log(two / true)) < np.std(np.log(chance)), "and each is nearer to the truth"
+
+
+def test_families_are_moderated_apart_and_two_streams_are_none():
+    rng = np.random.default_rng(3)
+    square = np.r_[4.0 * rng.chisquare(5, 50) / 5, 100.0 * rng.chisquare(5, 50) / 5, 30.0, 2.0]
+    family = np.r_[np.zeros(50, np.int64), np.ones(50, np.int64), 2, 2]
+    both = moderated(square, 5, family)
+    assert np.array_equal(both[:50], moderated(square[:50], 5, family[:50]))
+    assert np.array_equal(both[100:], [30.0, 2.0])
+
+
+def test_streams_that_do_not_teach_change_nothing_for_the_others():
+    """``own``: copies with a step in them are moderated by what the others are."""
+    square = 4.0 * np.random.default_rng(4).chisquare(5, 40) / 5
+    beside = np.r_[square, np.full(40, 1000.0)]
+    assert np.array_equal(
+        moderated(beside, 5, np.zeros(80, np.int64), 40)[:40], moderated(square, 5, np.zeros(40, np.int64))
+    )
+
+
+def test_moderated_variances_are_finite_and_at_least_one_whatever_came():
+    for days in (2, 3, 50):
+        for square in (np.ones(5), np.r_[np.ones(9), 1e6], np.full(4, 7.0), np.array([1.0, 1.0 + 1e-9, 1.0])):
+            found = moderated(square, days, np.zeros(len(square), np.int64))
+            assert np.isfinite(found).all()
+            assert (found >= 1.0).all()

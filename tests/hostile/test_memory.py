@@ -123,7 +123,7 @@ if {days} == 63:
     learn(series.take(np.arange(56 * 288), np.arange(k)), np.arange(k) % 4)
 else:
     part = series.take(np.arange(t)).take(np.arange(t), np.arange(k))
-    prequential(part), nightly(part)
+    prequential(part, np.arange(k) % 4), nightly(part, np.arange(k) % 4, 0)
 print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
