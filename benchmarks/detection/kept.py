@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.detection import panes
+from detectors.baseline import Baseline
+from detectors.budget import Learned
+from detectors.risk_control import Normaliser
+from stream import codec
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -34,10 +38,14 @@ def kept(key: str, seed: int, make: Callable[[], dict[str, Any]]) -> dict[str, A
     return _kept(_folder(key) / f"{seed}.json", make, json.loads, lambda row: json.dumps(row).encode())
 
 
-def remembered(key: str, seed: int, make: Callable[[], T]) -> T:
+def remembered(key: str, seed: int, make: Callable[[], Learned]) -> Learned:
     """Return what a permutation has learned, so that whoever comes back to it need not learn again."""
-    found: T = _kept(_folder(key) / f"{seed}.pickle", make, pickle.loads, pickle.dumps)
-    return found
+
+    def load(frame: bytes) -> Learned:
+        tree = codec.unpack(frame)[1]
+        return Learned(Baseline(**tree["baseline"]), Normaliser(**tree["normaliser"]), tree["scored"])
+
+    return _kept(_folder(key) / f"{seed}.learned", make, load, lambda learned: codec.pack({}, asdict(learned)))
 
 
 def done(key: str, seeds: int) -> bool:
