@@ -42,7 +42,8 @@ def life(
         stream was in alarm before.
     """
     weeks = weeks_of(environment.series)
-    order = np.random.default_rng((seed, 13)).permutation(len(weeks))[:WEEKS]
+    # (seed, 13) gave the permutations on which the constants of the rule were chosen
+    order = np.random.default_rng((seed, 23)).permutation(len(weeks))[:WEEKS]
     calm = renumbered(environment.series.take(np.concatenate([np.concatenate(weeks[i]) for i in order])))
     k = calm.x.shape[1]
     both = with_steps(calm, steps, unit)

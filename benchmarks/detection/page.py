@@ -83,7 +83,8 @@ FIRST = """
 
 Before there are weeks to calibrate on, a provisional threshold is set every night (`detectors/provisional.py`): rate
 of false alarms at b = 1, and the median delay of steps by the age at which they begin. Six permuted weeks are lived
-through once per permutation; panes of 15 minutes. There is no alarm of this kind on the first day.
+through once per permutation; panes of 15 minutes. The rule's constants were chosen on other permutations of these data.
+There is no alarm of this kind on the first day.
 
 """
 
@@ -129,7 +130,7 @@ def write(results: dict[str, Any]) -> None:
         text += others(json.loads(PEERS.read_text()))
     text += COST.format(**results["cost"])
     text += f"\nPython {platform.python_version()}, numpy {version('numpy')}. Permutations are numbered from 0: a quarter of the "
-    text += "weeks in the first table; 16 of the first weeks, 8 of the faults.\n"
+    text += "weeks in the first table; 32 of the first weeks, 8 of the faults.\n"
     PAGE.write_text(text)
     PLOT.write_text(plot(cases))
 
