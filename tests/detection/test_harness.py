@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ from benchmarks.detection.cases import LEVELS, best_threshold, delays, hours_of
 from benchmarks.detection.data import Table
 from benchmarks.detection.faults import emptied, renamed, stretched
 from benchmarks.detection.null import Environment, monitored_maxima, poisson_interval, split
-from detectors.budget import Series
-from detectors.risk_control import calibrate
+from detectors.baseline import Baseline
+from detectors.budget import Learned, Series
+from detectors.risk_control import Normaliser, calibrate
+from stream.codec import digest
 
 PER_DAY = 24
 HOUR = 3_600_000
@@ -117,7 +119,13 @@ def test_what_is_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(kept, "RESULTS", tmp_path)
     assert [kept.kept("tiny", seed, lambda: {"openings": 1}) for seed in (0, 0)] == [{"openings": 1}] * 2
     assert kept.kept("tiny", 0, lambda: {"openings": 2}) == {"openings": 1}
-    assert kept.remembered("tiny", 1, lambda: np.arange(2)).tolist() == [0, 1]
+    parts = [np.arange(size, dtype=np.float32) for size in (2, 3, 4, 5, 6)]
+    learned = Learned(Baseline(*parts), Normaliser(np.arange(2.0), np.arange(3.0)), np.ones((2, 7, 2)))
+    first, again = (
+        kept.remembered("tiny", 1, lambda: learned),
+        kept.remembered("tiny", 1, lambda: pytest.fail("made again")),
+    )
+    assert digest(asdict(first)) == digest(asdict(again)) == digest(asdict(learned))
     assert kept.done("tiny", 1)
     assert not kept.done("tiny", 2)
 
