@@ -105,11 +105,18 @@ def test_the_page_says_what_is_missed():
         "delay": {"0.0": {"median_h": None, "onset_covered": 0.0}, "1.0": row},
         "hindsight": {"delay": {"1.0": {"median_h": 1.0}}},
     }
-    lines = page.missed({"cases": {"tiny": case}, "cost": {"pane_ms": 1.0, "learn_1000_s": 230.0}})
+    lines = page.missed(
+        {
+            "cases": {"tiny": case},
+            "first_weeks": {"tiny": {"8-14": {"alarms": 25, "weeks": 20}, "15-28": {"alarms": 20, "weeks": 40}}},
+            "cost": {"pane_ms": 1.0, "learn_1000_s": 230.0},
+        }
+    )
     assert lines == [
         "tiny, panes of 5 min: 1.20 false alarms a week at b = 1, at most 1.36",
         "tiny, panes of 5 min, a step of 1 sd: 1.30 times the delay of hindsight",
         "tiny, panes of 5 min, a step of 1 sd: 80 % of the onsets within their interval",
+        "tiny, days 8-14 of a reference: 1.25 false alarms a week",
         "learning of 1,000 numbers takes 230 s",
     ]
 
