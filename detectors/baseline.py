@@ -40,8 +40,8 @@ FLOOR = 0.05
 """Of a stream's own variance, added to it; and the least that a time of day may have of what pane sizes make one expect."""
 
 LEAST_SAMPLING = 0.05
-"""Least variance of a pane, times n. What is hardly ever there has next to none, and a single one of it would be many sd. With 1/4,
-steps in flights, whose timetable varies less than chance, were found a fifth later."""
+"""Least variance of a pane, times n. What is hardly ever there has next to none, and a single one of it would be many sd. With
+1/4, steps in flights, whose timetable varies less than chance, were found a fifth later."""
 
 STILL = 1e-12
 """A variance from which on a stream has moved at all. One that never did is judged in units of 1: contrasts are standardised."""
