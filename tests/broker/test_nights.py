@@ -80,7 +80,7 @@ def test_a_night_follows_the_first_reference_also_after_a_kill(broker: Broker, t
     budget, drift = after.reference["budget"], after.watches["m.features"].bank.drift
     assert adopted(bench)[-1] == after.fold.in_force["reference"]
     assert (budget["status"], budget["young"], drift.status) == ("provisional", 5, "provisional")
-    assert drift.series == [f"x/{name}" for name in ("location", "scale", "shape", "tail")]
+    assert drift.series == [f"x/{name}" for name in ("location", "scale", "shape", "tail", "missing")]
     assert np.isfinite(drift.shift.limit).all()
     assert FIRST_DAY + 9 <= budget["day"] <= FIRST_DAY + DAYS
     assert 8 <= budget["days"] <= budget["day"] - FIRST_DAY
