@@ -81,23 +81,27 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
     r"""Return variances drawn towards what is usual in their family, at least 1: $(d_0 s_0^2 + d s^2)/(d_0 + d)$.
 
     d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
-    A family of two tells nothing of its spread and is left as it is.
+    A family of two tells nothing of its spread and is left as it is. A stream that never moved has exactly 1, by definition and
+    not by measurement: it neither teaches nor is drawn, or a family of fields that are hardly ever missing would say of the few
+    that are missing in bursts that they are calm.
 
     >>> rng = np.random.default_rng(1)
     >>> alike = 4.0 * rng.chisquare(5, 200) / 5
     >>> moderated(alike, 5, np.zeros(200, np.int64))[:3].round(1)  # as good as the same
     array([4., 4., 4.])
     """
+    require(bool(np.isfinite(square).all()), "'square' must be finite")
     result = np.array(square, np.float64)
+    moves = result != 1.0
     for name in np.unique(family[:own]):
-        teach = np.flatnonzero(family[:own] == name)
+        teach = np.flatnonzero((family[:own] == name) & moves[:own])
         if len(teach) < 3:
             continue
         centred = np.log(square[teach]) - digamma(days / 2) + math.log(days / 2)
         spread = float(centred.var(ddof=1) - polygamma(1, days / 2))
         prior = 2.0 * _inverse_trigamma(spread) if spread > 1e-3 else 1e4
         usual = math.exp(float(centred.mean() + digamma(prior / 2)) - math.log(prior / 2))
-        rows = family == name
+        rows = (family == name) & moves
         result[rows] = (prior * usual + days * square[rows]) / (prior + days)
     return np.maximum(result, 1.0)
 

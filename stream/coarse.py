@@ -19,13 +19,16 @@ from stream.layout import BINS, Section
 from stream.learn import MIN_N
 from stream.panes import ClosedPane
 
+MAX_MS = 86_400_000
+"""What is carried for longer is dropped: Friday's values are not Monday's, whose slot of the week they would be judged in."""
+
 
 class CoarsePane:
     """Attributes: index: start // length. bins: int64[F, 36]; a field with fewer than 30 values has none, they are carried on.
     presence: int64[F, 2], records in which a field has a usable value, and in which it has none; carried on below 30 records.
     """
 
-    __slots__ = ("bins", "history", "index", "presence", "section", "stream")
+    __slots__ = ("bins", "index", "presence", "section", "stream")
 
     def __init__(
         self,
@@ -34,14 +37,12 @@ class CoarsePane:
         section: Section,
         bins: NDArray[np.int64],
         presence: NDArray[np.int64],
-        history: bool,
     ) -> None:
         self.stream = stream
         self.index = index
         self.section = section
         self.bins = bins
         self.presence = presence
-        self.history = history
 
     @property
     def key(self) -> bytes:
@@ -56,7 +57,6 @@ class CoarsePane:
             "ids": [self.section.bin_ids[row] for row in rows],
             "bins": self.bins[rows].astype(np.int32),
             "presence": self.presence[rows].astype(np.int32),
-            "history": self.history,
         }
         return pack(header, body)
 
@@ -66,23 +66,27 @@ class Coarse:
 
     Attributes:
         index: of it; None before the first pane. bins: int64[F, 36], presence: int64[F, 2], what it holds, and what thin
-            fields carry: a field may have records enough and few values.
+            fields carry, at most for a day: a field may have records enough and few values. since: int64[F, 2], index of the
+            pane with which what is held of each began.
     """
 
-    def __init__(self, stream: str, section: Section, panes: int) -> None:
+    def __init__(self, stream: str, section: Section, panes: int, pane_ms: int) -> None:
         self.stream = stream
         self.section = section
         self.panes = panes
+        self.pane_ms = pane_ms
         self.index: int | None = None
         self.bins = np.zeros((len(section.fields), BINS), np.int64)
         self.presence = np.zeros((len(section.fields), 2), np.int64)
+        self.since = np.zeros((len(section.fields), 2), np.int64)
 
     def add(self, pane: ClosedPane) -> list[CoarsePane]:
         """Take a closed pane, in order; return the coarse panes that are complete with it, at most two."""
         done = []
         index = pane.index // self.panes
         if self.index is not None and index > self.index:
-            done.append(self.take(self.index, pane.history))
+            done.append(self.take(self.index))
+        self._age(pane.index)
         total = pane.counts.total()
         if total is not None:
             self.bins += np.where(pane.binned[:, None], total.bins, 0)
@@ -90,7 +94,7 @@ class Coarse:
             self.presence += np.stack([total.types.sum(axis=1) - gone, gone], axis=1)
         self.index = index
         if pane.index % self.panes == self.panes - 1:
-            done.append(self.take(index, pane.history))
+            done.append(self.take(index))
             self.index = None
         return done
 
@@ -98,17 +102,26 @@ class Coarse:
         """Go on under another section; ``rows``: for each new field its old row, -1 for a new one."""
         self.bins = np.where(same_bins[:, None], pick(self.bins, rows, 0), 0)
         self.presence = pick(self.presence, rows, 0)
+        self.since = pick(self.since, rows, 0)
         self.section = section
 
-    def take(self, index: int, history: bool) -> CoarsePane:
+    def take(self, index: int) -> CoarsePane:
         """Return what is held as a coarse pane, and go on without it."""
-        return CoarsePane(self.stream, index, self.section, _ready(self.bins), _ready(self.presence), history)
+        return CoarsePane(self.stream, index, self.section, _ready(self.bins), _ready(self.presence))
+
+    def _age(self, index: int) -> None:
+        """Drop what is too old beside a pane; where nothing is held, what will be begins with it."""
+        old = (index - self.since) * self.pane_ms > MAX_MS
+        for held, own, since in zip((self.bins, self.presence), old.T, self.since.T, strict=True):
+            held[own] = 0
+            since[~held.any(axis=1)] = index
 
     def state(self) -> dict[str, Any]:
-        return {"index": self.index, "bins": self.bins, "presence": self.presence}
+        return {"index": self.index, "bins": self.bins, "presence": self.presence, "since": self.since}
 
     def restore(self, tree: dict[str, Any]) -> None:
-        self.index, self.bins, self.presence = tree["index"], tree["bins"].copy(), tree["presence"].copy()
+        self.index = tree["index"]
+        self.bins, self.presence, self.since = (tree[name].copy() for name in ("bins", "presence", "since"))
 
 
 def _ready(held: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 
 MAGIC = b"SGA"
-FORMAT = 4
+FORMAT = 5
 _PREFIX = struct.Struct("<3sBII")
 _MAX_BODY = 256 << 20
 ARRAY = "$a"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -55,12 +55,14 @@ class Gathered:
     """One stream: the contrasts of its panes, by the shares that the last night found.
 
     Attributes:
-        shares: float64[F, 36], NaN for a field that has none yet. x, n: contrasts and numbers of values by index of the pane.
+        shares: float64[F, 36], NaN for a field that has none yet. since: int64[F], event time (ms) of the new normal that they
+            are of; 0 where nobody spoke of one. x, n: contrasts and numbers of values by index of the pane.
     """
 
     section: Section
     shares: NDArray[np.float64]
     farthest: NDArray[np.float64]
+    since: NDArray[np.int64]
     contrasts: Contrasts
     x: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     n: dict[int, NDArray[np.int32]] = field(default_factory=dict)
@@ -72,10 +74,12 @@ class Gathered:
         known = {pair: row for row, pair in enumerate(zip(old["fields"], old["bins"], strict=True))}
         rows = [known.get(pair, -1) for pair in zip(section.names, section.bin_ids, strict=True)]
         shares, farthest = np.full((len(rows), BINS), np.nan), np.full(len(rows), np.nan)
+        since = np.zeros(len(rows), np.int64)
         for row, at in enumerate(rows):
             if at >= 0 and section.bins[row] is not None:
                 shares[row], farthest[row] = old.get("found", old["shares"])[at], old["farthest"][at]
-        return Gathered(section, shares, farthest, Contrasts(section.bins, shares))
+                since[row] = old["since"][at] if "since" in old else 0
+        return Gathered(section, shares, farthest, since, Contrasts(section.bins, shares))
 
     @cached_property
     def _at(self) -> dict[tuple[str, str | None], int]:
@@ -114,24 +118,32 @@ class Gathered:
         apart = usable & np.isfinite(self.shares).all(axis=1)
         sums.farthest[apart] = np.maximum(sums.farthest[apart], distance(bins[apart], self.shares[apart]))
 
-    def tree(self, days: set[int]) -> dict[str, Any]:
+    def tree(self, days: set[int], restarts: Mapping[str, int]) -> dict[str, Any]:
         """Return the stream's part of the reference, without limits.
 
         ``found`` are the shares of the days that teach: the next night goes by them, because contrasts and limits must have been
-        learned with the very shares they are used with.
+        learned with the very shares they are used with. ``since`` is theirs too. As long as the shares are those of before a new
+        normal, ``farthest`` is NaN: every pane is far from them, and that is no gross change.
+
+        Args:
+            restarts: since when fields have a new normal (event time, ms).
         """
         taught = [sums for day, sums in self._days.items() if day in days]
         totals = sum((sums.totals for sums in taught), np.zeros((len(self.shares), BINS), np.int64))
         panes = sum((sums.panes for sums in taught), np.zeros(len(self.shares), np.int64))
         enough = (panes >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
         farthest = np.stack([sums.farthest for sums in taught] or [np.zeros(len(self.shares))]).max(axis=0)
+        renewed = np.array([restarts.get(name, 0) for name in self.section.names], np.int64)
+        farthest = np.where(farthest > 0, farthest, self.farthest)
         return {
             "fields": list(self.section.names),
             "bins": list(self.section.bin_ids),
             "values": totals.sum(axis=1),
             "shares": self.shares,
             "found": np.where(enough[:, None], basis(totals), self.shares),
-            "farthest": np.where(farthest > 0, farthest, self.farthest),
+            "since": np.where(enough, renewed, self.since),
+            "farthest": np.where(self.since < renewed, np.nan, farthest),
+            "restarts": dict(restarts),
         }
 
 

@@ -23,7 +23,7 @@ from stream.judging.news import Moment
 from stream.judging.night import night_lesson, part_of
 from stream.judging.promise import WINDOW_DAYS, Realised
 from stream.judging.proposal import Proposal
-from stream.judging.verdicts import RESET, Verdicts
+from stream.judging.verdicts import Verdicts
 from stream.judging.watch import Watch
 from stream.layout import Layout, Section
 from stream.ledger import Fold, Key, Position
@@ -201,8 +201,8 @@ class Judge:
             return
         watch = self.watches.get(given["stream"])
         now = self._clock() if watch is None else self._now(watch)
-        if given["verdict"] in RESET and watch is not None:
-            watch.bank.drift.forget(given["subjects"])
+        if watch is not None:
+            watch.obey(given, self.said.given)
         self._emit(board.obey(given, now), outputs)
         outputs.append(self._alert("alerts", decision(given, layout.plan, now)))
 
@@ -229,7 +229,7 @@ class Judge:
                 known.adopt(section, plan)
             else:
                 fresh = self.watches[item.name] = Watch(item, section, plan)
-                fresh.set_reference(part_of(self.reference, item.name, plan))
+                fresh.set_reference(part_of(self.reference, item.name, plan), self.said.given)
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
                     fresh.pulse.inherit(known.pulse)
@@ -251,7 +251,7 @@ class Judge:
         if told.get("status", "learning") != "learning":
             self._board.promise.armed(told["day"])
         for stream, watch in self.watches.items():
-            watch.set_reference(part_of(tree, stream, self._plan))
+            watch.set_reference(part_of(tree, stream, self._plan), self.said.given)
             rules = watch.disarmed.learn(told) if told else {}
             if rules:
                 self._happened(watch, disarmed(rules))
@@ -389,7 +389,7 @@ class Judge:
         judge.incidents.restore(tree["incidents"])
         for stream in layout.plan.streams:
             watch = Watch(stream, layout.sections[stream.name], layout.plan)
-            watch.set_reference(part_of(judge.reference, stream.name, layout.plan))
+            watch.set_reference(part_of(judge.reference, stream.name, layout.plan), judge.said.given)
             watch.restore(tree["watches"][stream.name])
             judge.watches[stream.name] = watch
         return judge

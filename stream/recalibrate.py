@@ -102,7 +102,8 @@ class Night:
         normal = dict(limits.trees())
         state = {"status": told["status"], "until": told["until"]}
         trees = {
-            name: stream.tree(teaching) | {"normal": normal.get(name)} | state for name, stream in self._streams.items()
+            name: stream.tree(teaching, lesson["restarts"].get(name, {})) | {"normal": normal.get(name)} | state
+            for name, stream in self._streams.items()
         }
         return {"budget": told} | trees
 

@@ -47,11 +47,11 @@ def _stream(
     contrasts = Contrasts(healthy.section.bins, shares)
     x = np.full((len(bins), len(contrasts)), np.nan)
     n = np.zeros((len(bins), len(contrasts)), np.int64)
-    coarse = Coarse(healthy.name, healthy.section, 1)
+    coarse = Coarse(healthy.name, healthy.section, 1, pane_ms)
     for pane, counts in enumerate(bins):
         coarse.bins += counts
         coarse.presence += presence[pane]
-        taken = coarse.take(pane, history=False)
+        taken = coarse.take(pane)
         x[pane], n[pane] = contrasts.values(taken.bins, taken.presence)
     labels = zip(contrasts.rows, contrasts.names, strict=True)
     return x, n, [f"{healthy.name}.{healthy.fields[row]}.{label}" for row, label in labels], contrasts.family

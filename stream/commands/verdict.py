@@ -29,6 +29,7 @@ SHOWN = 5
 _OPEN = {
     "incident": "It stays open, as a ticket, until it is over. What is counted while it lasts teaches nothing.",
     "new-normal": "It is resolved, and the statistics of its fields begin anew: what came before it teaches nothing any more.\n"
+    "Until a night has learned what is normal now, nothing is said of their drift.\n"
     "A rule that still holds opens it again: mute it, or change the configuration.",
     "false-alarm": "It is resolved, and the statistics of its fields begin anew.\n"
     "A rule that still holds opens it again: mute it, or change the configuration.",
@@ -36,7 +37,8 @@ _OPEN = {
 }
 _OVER = {
     "incident": "It is over already. What was counted while it lasted teaches nothing.",
-    "new-normal": "It is over already. The statistics of its fields begin anew: what came before it teaches nothing any more.",
+    "new-normal": "It is over already. The statistics of its fields begin anew: what came before it teaches nothing any more.\n"
+    "Until a night has learned what is normal now, nothing is said of their drift.",
     "false-alarm": "It is over already. The statistics of its fields begin anew.",
     "mute": "It is over already. Nothing is said of what it found until {until}. What holds then is told.",
 }

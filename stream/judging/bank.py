@@ -5,7 +5,7 @@ Detectors see vectors over the fields of the section; when the section changes, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -87,16 +87,20 @@ class Bank:
             fresh = build(len(rows))
             fresh.restore(fresh.carry(self.rules[name].state(), rows, fresh.state()))
             self.rules[name] = fresh
-        self.drift = self.drift.carry(section, self.drift.reference, np.where(same, rows, -1))
+        self.drift = self.drift.carry(section, self.drift.reference, np.where(same, rows, -1), self.drift.quiet)
         self.thin = self.thin.carry(rows, same)
         stated = _expected(section)
         self.expected = np.where(stated >= 0, stated, pick(self.expected, rows, -1))
         self.section = section
         return rows, same
 
-    def set_reference(self, reference: dict[str, Any] | None) -> None:
-        """Adopt normal ranges (`stream.learn.learn_reference`, `stream.recalibrate`)."""
-        self.drift = self.drift.carry(self.section, reference, np.arange(len(self.section.fields)))
+    def set_reference(self, reference: dict[str, Any] | None, quiet: Collection[str] = ()) -> None:
+        """Adopt normal ranges (`stream.learn.learn_reference`, `stream.recalibrate`).
+
+        Args:
+            quiet: fields of which they say what is not normal any more (`stream.judging.verdicts.unlearned`).
+        """
+        self.drift = self.drift.carry(self.section, reference, np.arange(len(self.section.fields)), quiet)
 
     def judge(self, pane: ClosedPane, coarse: list[CoarsePane]) -> Verdict:
         """Test one closed pane, and the coarse ones that are complete with it."""
@@ -274,7 +278,9 @@ class Bank:
             self.rules[name].restore(state)
         for name, state in tree["whole"].items():
             self.whole[name].restore(state)
-        self.drift.restore(tree["drift"])
+        drift = tree["drift"]
+        self.drift = Drift(self.section, self.drift.reference, self.stream.detectors, drift["quiet"])
+        self.drift.restore(drift)
         self.thin.restore(tree["thin"])
         self.expected = tree["expected"]
 

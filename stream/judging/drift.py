@@ -63,20 +63,30 @@ class Drift:
         guarded: river's detectors that the configuration selects, on the first contrast of each field; without a budget.
         versions: score histogram of each named version against the others. A version that is alone is left to ``gross``,
             which knows how much panes vary by themselves.
+        quiet: fields with a new normal that the reference does not know of: neither rule nor contrasts say anything of these.
         armed: bool[F], fields with a reference. status: ``learning``, ``provisional`` or ``calibrated``, until: when that ends.
     """
 
-    def __init__(self, section: Section, reference: dict[str, Any] | None, guarded: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        section: Section,
+        reference: dict[str, Any] | None,
+        guarded: Collection[str] = (),
+        quiet: Collection[str] = (),
+    ) -> None:
         self.section = section
         self.reference = reference or {}
+        self.quiet = sorted(quiet)
+        self._still = np.array([name in quiet for name in section.names], np.bool_)
         rows = self._rows()
         shares = self._column("shares", rows)
-        self.gross = HistogramDrift(shares, GROSS * self._column("farthest", rows), np.zeros(len(rows)))
+        farthest = np.where(self._still, np.nan, self._column("farthest", rows))
+        self.gross = HistogramDrift(shares, GROSS * farthest, np.zeros(len(rows)))
         self.armed = np.isfinite(shares).all(axis=1)
         self.contrasts = Contrasts(section.bins, shares)
         self.series = self.contrasts.series(section.names)
         self.baseline, limit, self._scale = normal_of(self.reference.get("normal"), self.series)
-        self.shift = ShiryaevRoberts(limit)
+        self.shift = ShiryaevRoberts(np.where(self._still[self.contrasts.rows], np.inf, limit))
         self.recent = Recent(len(self.series))
         first = np.unique(self.contrasts.rows[: -len(section.fields) or None], return_index=True)
         self._first = np.full(len(section.fields), -1)
@@ -93,14 +103,19 @@ class Drift:
     def until(self) -> str:
         return str(self.reference.get("until", ""))
 
-    def carry(self, section: Section, reference: dict[str, Any] | None, rows: NDArray[np.int64]) -> Drift:
+    def carry(
+        self, section: Section, reference: dict[str, Any] | None, rows: NDArray[np.int64], quiet: Collection[str]
+    ) -> Drift:
         """Return the statistics of another section or reference; the state of a field stays while its bins do.
 
         Args:
             rows: for each field of ``section`` its row here, -1 where it is new or has other bins.
         """
-        moved = Drift(section, reference, self.guarded)
-        moved.gross.restore(Detector.carry(self.gross.state(), rows, moved.gross.state()))
+        moved = Drift(section, reference, self.guarded, quiet)
+        rows = np.where(moved._still, -1, rows)
+        # what the rule said of a field that it does not know any more would stand for ever
+        known = np.where(moved.gross.known, rows, -1)
+        moved.gross.restore(Detector.carry(self.gross.state(), known, moved.gross.state()))
         for name, detector in moved.guarded.items():
             detector.restore(detector.carry(self.guarded[name].state(), self._steady(moved, rows), detector.state()))
         # without a limit nothing was known of a series either: what it added up against no baseline means nothing
@@ -228,9 +243,11 @@ class Drift:
 
     def state(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state() for name in ("gross", "shift", "recent", "versions")}
-        return {**parts, "guarded": {name: detector.state() for name, detector in self.guarded.items()}}
+        guarded = {name: detector.state() for name, detector in self.guarded.items()}
+        return {**parts, "guarded": guarded, "quiet": self.quiet}
 
     def restore(self, tree: dict[str, Any]) -> None:
+        """Go on from what `state` returned of statistics with the same fields ``quiet``."""
         for name in ("gross", "shift", "recent", "versions"):
             getattr(self, name).restore(tree[name])
         for name, state in tree["guarded"].items():

@@ -6,10 +6,9 @@ Its id makes repetitions harmless. What it does to an incident stands in `stream
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stream.judging.findings import Finding
 from stream.judging.incident import Incident
 
 KEPT = 500
@@ -53,10 +52,14 @@ def note(
 def about(incident: Incident) -> dict[str, Any]:
     """Return what is kept of the incident a verdict is about.
 
-    ``findings`` are all [check, subject] in it, ``subjects`` the fields whose distribution moved; ``to_ms`` is None while
-    it is open.
+    ``findings`` are all [check, subject] in it, ``subjects`` the fields whose distribution moved. ``from_ms`` is when it may have
+    begun first, ``settled_ms`` when last: a pane between the two is of before or of after, and neither a calm one nor of a new
+    normal. ``to_ms`` is None while it is open.
     """
     findings = [member.finding for member in incident.members.values()]
+    onsets = [
+        onset for item in findings if (onset := item.evidence.get("onset")) is not None
+    ]  # a rule knows no interval
     return {
         "incident": incident.id,
         "fingerprint": incident.fingerprint,
@@ -66,7 +69,8 @@ def about(incident: Incident) -> dict[str, Any]:
         "subject": incident.subject,
         "findings": _union([[item.check, item.subject] for item in findings]),
         "subjects": _union([item.subject for item in findings if item.statistical or item.check == "drift"]),
-        "from_ms": min([incident.started_ms, *(early for item in findings if (early := _earliest(item)) is not None)]),
+        "from_ms": min([incident.started_ms, *(int(onset["earliest_ms"]) for onset in onsets)]),
+        "settled_ms": max([incident.started_ms, *(int(onset["latest_ms"]) for onset in onsets)]),
         "to_ms": incident.resolved_ms,
     }
 
@@ -147,20 +151,22 @@ def restarts(verdicts: Iterable[Verdict], stream: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for given in _last(verdicts, stream):
         if given["verdict"] == "new-normal":
-            found |= {name: max(given["from_ms"], found.get(name, given["from_ms"])) for name in given["subjects"]}
+            since = given["settled_ms"]
+            found |= {name: max(since, found.get(name, since)) for name in given["subjects"]}
     return found
+
+
+def unlearned(verdicts: Iterable[Verdict], stream: str, reference: Mapping[str, Any] | None) -> list[str]:
+    """Return the fields of a stream with a new normal that a night did not know of when it learned the reference."""
+    known = (reference or {}).get("restarts", {})
+    since = restarts(verdicts, stream)
+    return sorted(name for name in since if name not in known or known[name] < since[name])
 
 
 def _last(verdicts: Iterable[Verdict], stream: str) -> list[Verdict]:
     """Return the newest verdict about each incident of a stream; a mute says nothing about the data."""
     known = [given for given in verdicts if given["stream"] == stream and given["verdict"] != "mute"]
     return list({given["incident"]: given for given in known}.values())
-
-
-def _earliest(finding: Finding) -> int | None:
-    """Return when what was found may have begun first; a rule knows no interval."""
-    onset = finding.evidence.get("onset")
-    return None if onset is None else int(onset["earliest_ms"])
 
 
 def _union(items: list[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from stream.judging.disarmed import Disarmed
 from stream.judging.learning import Learning
 from stream.judging.news import News
 from stream.judging.pulse import Pulse
+from stream.judging.verdicts import RESET, Verdict, unlearned
 from stream.layout import Section
 from stream.ledger import Key, Position
 from stream.panes import ClosedPane, Panes
@@ -61,7 +62,7 @@ class Watch:
         self.plan = plan
         self.section = section
         self.panes = Panes(plan, pane_ms)
-        self.coarse = Coarse(plan.name, section, whole.coarse_panes)
+        self.coarse = Coarse(plan.name, section, whole.coarse_panes, pane_ms)
         self.bank = Bank(plan, section, whole)
         self.pulse = Pulse(plan, severity(plan, None))
         self.disarmed = Disarmed()
@@ -142,11 +143,20 @@ class Watch:
             self.coarse.adopt(section, rows, same)
             self.section = section
 
-    def set_reference(self, reference: dict[str, Any] | None) -> None:
-        """Adopt normal ranges (`stream.learn`)."""
-        self.bank.set_reference(reference)
+    def set_reference(self, reference: dict[str, Any] | None, said: list[Verdict]) -> None:
+        """Adopt normal ranges (`stream.learn`), as far as nobody has said that they are over."""
+        self.bank.set_reference(reference, unlearned(said, self.plan.name, reference))
         if reference:
             self.learning.learned()
+
+    def obey(self, given: Verdict, said: list[Verdict]) -> None:
+        """Do what a verdict, the newest of those ``said``, asks of statistics."""
+        drift = self.bank.drift
+        if given["verdict"] in RESET:
+            drift.forget(given["subjects"])
+        quiet = unlearned(said, self.plan.name, drift.reference)
+        if quiet != drift.quiet:
+            self.bank.set_reference(drift.reference, quiet)
 
     def state(self) -> dict[str, Any]:
         return {

@@ -106,6 +106,22 @@ def test_streams_that_do_not_teach_change_nothing_for_the_others():
     )
 
 
+def test_streams_that_never_moved_do_not_call_the_few_that_do_calm():
+    """Most fields are never missing; the few that are missing in bursts keep the noise that was measured on them."""
+    bursty = np.array([90.0, 60.0, 120.0, 75.0])
+    beside = np.r_[bursty, np.ones(196)]
+    found = moderated(beside, 5, np.zeros(200, np.int64))
+    assert np.array_equal(found[:4], moderated(bursty, 5, np.zeros(4, np.int64)))
+    assert (found[:4] > 50.0).all()
+    assert np.array_equal(found[4:], np.ones(196)), "and they say nothing of those"
+
+
+def test_a_variance_that_is_no_number_is_refused_instead_of_spread_over_its_family():
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="'square' must be finite"):
+            moderated(np.array([4.0, wrong, 5.0, 6.0]), 5, np.zeros(4, np.int64))
+
+
 def test_moderated_variances_are_finite_and_at_least_one_whatever_came():
     for days in (2, 3, 50):
         for square in (np.ones(5), np.r_[np.ones(9), 1e6], np.full(4, 7.0), np.array([1.0, 1.0 + 1e-9, 1.0])):

@@ -309,7 +309,7 @@ def test_a_frame_that_was_written_is_the_same_to_the_learner() -> None:
     own = section(*NAMES)
     for pane in TAKEN:
         bins, presence = pane.bins.astype(np.int64), pane.presence.astype(np.int64)
-        coarse = CoarsePane(STREAM, pane.index, own, bins, presence, False)
+        coarse = CoarsePane(STREAM, pane.index, own, bins, presence)
         written.append(Kept.of(*unpack(coarse.frame(HOUR))))
     assert same(learned(lesson(MONDAY + 9, *NAMES), written), TREE)
 

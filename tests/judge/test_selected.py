@@ -38,7 +38,7 @@ def found(ready: Bank, mean: float, week: int = 0) -> list[str]:
         pane = ClosedPane(
             STREAM, index, ready.section, PaneCounts(groups={(OTHER, OTHER): counts}), np.ones(1, np.bool_)
         )
-        verdict = ready.judge(pane, [CoarsePane(STREAM, index, ready.section, bins[None], presence, False)])
+        verdict = ready.judge(pane, [CoarsePane(STREAM, index, ready.section, bins[None], presence)])
         said += [item.text for item in verdict.findings if item.reason == "selected"]
         assert not any(item.statistical for item in verdict.findings if item.reason == "selected")
     return said

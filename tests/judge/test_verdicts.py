@@ -14,7 +14,7 @@ from stream.judging.drift import Drift
 from stream.judging.incident import Incident
 from stream.judging.incidents import Clock, Incidents
 from stream.judging.proposal import Proposal
-from stream.judging.verdicts import KEPT, Verdicts, excluded, note, restarts
+from stream.judging.verdicts import KEPT, Verdicts, excluded, note, restarts, unlearned
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
 from tests.hostile.monitor import BEGIN, STREAM, TOPIC, Monitor
 from tests.incidents.timeline import finding, plan
@@ -279,6 +279,27 @@ def test_what_must_not_teach_and_what_alone_teaches() -> None:
     assert restarts(verdicts.given, STREAM) == {"x": 30, "w": 25}
     assert excluded(verdicts.given, "other") == [("x", 40, None)]
     assert restarts(verdicts.given, "other") == {}
+
+
+def test_panes_that_may_be_of_before_or_of_after_teach_neither() -> None:
+    """An incident begins when it may have begun first, a new normal when it may have begun last."""
+    moved = finding(
+        "drift",
+        "x",
+        stream=STREAM,
+        statistical=True,
+        onset_ms=50,
+        evidence={"onset": {"earliest_ms": 30, "likeliest_ms": 50, "latest_ms": 80}},
+    )
+    (opened,) = Incidents(plan()).observe_pane(STREAM, 1, [moved], set(), Clock(0, 0, 0))
+    verdicts = Verdicts()
+    said(verdicts, "incident", opened, "1")
+    assert excluded(verdicts.given, STREAM) == [("x", 30, None)]
+    said(verdicts, "new-normal", opened, "2")
+    assert restarts(verdicts.given, STREAM) == {"x": 80}
+    assert unlearned(verdicts.given, STREAM, None) == ["x"]
+    assert unlearned(verdicts.given, STREAM, {"restarts": {"x": 79, "y": 80}}) == ["x"]
+    assert unlearned(verdicts.given, STREAM, {"restarts": {"x": 80}}) == []
 
 
 def test_a_field_that_joins_after_the_verdict_does_not_teach_either() -> None:
