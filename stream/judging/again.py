@@ -1,7 +1,7 @@
 """One cause, one opening: a statistic that falls below its limit for a day and crosses it again tells of no second change.
 
 What is *again* keeps its event and its gauge and names the incident before, but it is no new opening. It must hide nothing, so
-all of this has to hold: the same contrast of the same field, in the same direction, no more than half as large again, no more
+all of this has to hold: the same contrast of the same field (of a category: of the same value), in the same direction, no more than half as large again, no more
 severe, and begun (at the latest) by the last local day on which the incident before was in alarm. What began on the quiet day
 after it, or later, is a change of its own; so is what follows a verdict that it was a false alarm or the new normal, since a
 person has closed that account. An onset is dated as far back as `stream.judging.recent` looks, a day of five-minute panes: where
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stream.judging.findings import Finding
-from stream.judging.incident import Incident, key_of, rank
+from stream.judging.incident import Incident, change_of, rank
 
 KEPT_MS = 7 * 24 * 3_600_000
 """As long as an incident that is over can be seen in ``alerts.state``: nobody is referred to what is gone. An incident that is
@@ -37,8 +37,8 @@ class Ended:
         if not incident.members[incident.root].finding.statistical or incident.again:
             return
         parts = [
-            [list(key), member.bad_day, float(member.finding.evidence.get("size", 0.0)), member.severity]
-            for key, member in incident.members.items()
+            [change_of(member.finding), member.bad_day, _size(member.finding), member.severity]
+            for member in incident.members.values()
             if member.finding.statistical
         ]
         self.known.pop(incident.id, None)
@@ -47,25 +47,28 @@ class Ended:
             del self.known[name]
 
     def forget(self, name: str) -> None:
-        """A person has said that nothing was wrong: what comes now is another change."""
+        """A person has said that nothing was wrong, of the incident or of one that was grouped with it: what comes now is another
+        change.
+        """
         self.known.pop(name, None)
 
-    def cause(self, finding: Finding, begin: int, day_of: Callable[[int], int]) -> str:
+    def cause(self, incident: Incident, finding: Finding, begin: int, day_of: Callable[[int], int]) -> str:
         """Return the id of the incident whose change the finding tells of again; empty when it is a new one.
 
         Args:
+            incident: that it opens. One that comes back is its own cause; it is told, and counted, as that.
             begin: event time (ms) of the pane that found it. day_of: event time -> local day.
         """
         onset = finding.evidence.get("onset")
         if onset is None or not finding.statistical:
             return ""
-        day, size, key = day_of(onset["latest_ms"]), finding.evidence.get("size", 0.0), list(key_of(finding))
+        day, size, change = day_of(onset["latest_ms"]), _size(finding), change_of(finding)
         for name, known in reversed(self.known.items()):
-            if known["stream"] != finding.stream or begin - known["over_ms"] > KEPT_MS:
+            if name == incident.id or known["stream"] != finding.stream or begin - known["over_ms"] > KEPT_MS:
                 continue
             for same, bad_day, before, severity in known["parts"]:
                 alike = size * before > 0 and abs(size) <= LARGER * abs(before)
-                if same == key and alike and day <= bad_day and rank(finding.severity) <= rank(severity):
+                if same == change and alike and day <= bad_day and rank(finding.severity) <= rank(severity):
                     return name
         return ""
 
@@ -74,3 +77,7 @@ class Ended:
 
     def restore(self, tree: dict[str, Any]) -> None:
         self.known = {name: dict(known) for name, known in tree.items()}
+
+
+def _size(finding: Finding) -> float:
+    return float(finding.evidence.get("size", 0.0))

@@ -114,6 +114,11 @@ class Incident:
     def holds(self) -> bool:
         return any(member.holds for member in self.members.values())
 
+    def tells(self, finding: Finding) -> bool:
+        """Whether the change that a statistic has found is told here already."""
+        known = self.members.get(key_of(finding))
+        return known is not None and change_of(known.finding) == change_of(finding)
+
     def add(self, finding: Finding, live: bool, day: int, wall_ms: int) -> bool:
         """Take a finding in; return whether a person should hear of it.
 
@@ -223,6 +228,11 @@ def _clearer(one: Finding, other: Finding) -> bool:
 
 def key_of(finding: Finding) -> Key:
     return (finding.check, finding.subject, finding.reason)
+
+
+def change_of(finding: Finding) -> list[str]:
+    """Return what a statistic tells of: two values of a category have one reason and are two contrasts."""
+    return [*key_of(finding), str(finding.evidence.get("contrast", ""))]
 
 
 def rank(severity: str) -> int:

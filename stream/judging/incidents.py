@@ -143,6 +143,7 @@ class Incidents:
             self._mutes |= {(given["stream"], check, subject): until for check, subject in given["findings"]}
         elif verdict != "incident":
             self._ended.forget(given["incident"])
+            self._ended.forget(self.promise.grouped.get(given["incident"], ""))
         incident = self._open.get(given["incident"])
         if incident is None:
             return []
@@ -215,7 +216,7 @@ class Incidents:
             if incident is None:
                 incident = self._opening(finding, begin, now)
                 opened[incident.id] = self._count(incident, finding, begin)
-            elif incident.again and finding.statistical and key_of(finding) not in incident.members:
+            elif incident.again and finding.statistical and not incident.tells(finding):
                 self._count(incident, finding, begin)
                 after_all = not incident.again
             if incident.add(finding, live, day, now.wall_ms) or after_all:
@@ -231,7 +232,7 @@ class Incidents:
         why = "It began." if incident.openings == 1 else "It came back."
         if not finding.statistical:
             return why
-        cause = self._ended.cause(finding, begin, self._day)
+        cause = self._ended.cause(incident, finding, begin, self._day)
         if cause:
             incident.again = cause
             self.promise.group(cause, incident.id)

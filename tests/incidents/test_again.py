@@ -15,7 +15,9 @@ from tests.incidents.test_openings import HOUR, observe, opened, shifted
 from tests.incidents.timeline import finding, plan
 
 
-def moved(subject: str, early: float, late: float, size: float = 0.8, **changes: Any) -> Finding:
+def moved(
+    subject: str, early: float, late: float, size: float = 0.8, contrast: str = "location", **changes: Any
+) -> Finding:
     """Return a statistic that began between two hours and has moved by so much."""
     item = shifted(subject, early, late, late, **changes)
     return finding(
@@ -25,7 +27,7 @@ def moved(subject: str, early: float, late: float, size: float = 0.8, **changes:
         reason=item.reason,
         onset_ms=item.onset_ms,
         statistical=True,
-        evidence={**item.evidence, "size": size},
+        evidence={**item.evidence, "size": size, "contrast": contrast},
     )
 
 
@@ -55,10 +57,11 @@ def test_the_same_change_again_is_no_new_opening_and_names_the_first() -> None:
         moved("amount", 28, 40, -0.8),
         moved("amount", 28, 40, float("nan")),
         moved("amount", 28, 40, reason="scale"),
+        moved("amount", 28, 40, contrast="share 3"),
         moved("zip", 28, 40),
         shifted("amount", 28, 32, 40),
     ],
-    ids=["later", "larger", "other-way", "no-number", "other-contrast", "other-field", "no-size"],
+    ids=["later", "larger", "other-way", "no-number", "other-contrast", "other-value", "other-field", "no-size"],
 )
 def test_what_differs_is_told_and_counted(new: Finding) -> None:
     board, _ = over()
@@ -130,6 +133,32 @@ def test_another_contrast_of_the_field_is_told_too() -> None:
     observe(board, 120, moved("amount", 28, 40))
     (told,) = observe(board, 121, moved("amount", 28, 40), moved("amount", 28, 40, reason="scale"))
     assert (told.status, told.again, len(opened(board))) == ("updated", "", 2)
+
+
+def test_another_value_of_the_category_is_told_too() -> None:
+    """Its reason is the same; the value that moves is not."""
+    board, _ = over()
+    observe(board, 120, moved("amount", 28, 40))
+    other = moved("amount", 28, 40, contrast="share 3", value=99.0)
+    observe(board, 121, other)
+    assert len(opened(board)) == 2
+
+
+@pytest.mark.parametrize("word", ["false-alarm", "new-normal"])
+def test_a_verdict_on_the_repetition_closes_the_account_of_the_first_too(word: str) -> None:
+    board, first = over()
+    (again,) = observe(board, 120, moved("amount", 28, 40))
+    assert again.again == first.id
+    board.obey({**about(again), "verdict": word, "why": "x", "by": "alice", "until_ms": None}, Clock(121 * HOUR, 0, 4))
+    (told,) = observe(board, 140, moved("amount", 28, 40))
+    assert (told.again, len(opened(board))) == ("", 2)
+
+
+def test_one_that_comes_back_is_not_again_of_itself() -> None:
+    board, first = over()
+    (told,) = observe(board, 100, moved("amount", 28, 40))
+    assert (told.id, told.again, told.why, told.openings) == (first.id, "", "It came back.", 2)
+    assert opened(board)[-1][0] == 4, "on another day that is an opening of its own"
 
 
 def test_a_restart_between_the_two_changes_nothing() -> None:
