@@ -82,8 +82,8 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
 
     d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
     A family of two tells nothing of its spread and is left as it is. A stream that never moved has exactly 1, by definition and
-    not by measurement: it neither teaches nor is drawn, or a family of fields that are hardly ever missing would say of the few
-    that are missing in bursts that they are calm.
+    not by measurement: it does not teach, or a family of fields that are hardly ever missing would say of the few that are missing
+    in bursts that they are calm. It is drawn like the others: that it will stay calm is not known after a few days.
 
     >>> rng = np.random.default_rng(1)
     >>> alike = 4.0 * rng.chisquare(5, 200) / 5
@@ -101,7 +101,7 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
         spread = float(centred.var(ddof=1) - polygamma(1, days / 2))
         prior = 2.0 * _inverse_trigamma(spread) if spread > 1e-3 else 1e4
         usual = math.exp(float(centred.mean() + digamma(prior / 2)) - math.log(prior / 2))
-        rows = (family == name) & moves
+        rows = family == name
         result[rows] = (prior * usual + days * square[rows]) / (prior + days)
     return np.maximum(result, 1.0)
 

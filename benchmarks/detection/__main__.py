@@ -40,7 +40,12 @@ LONG = (
     Case("flights.all", 1, 50),
     Case("flights", 1, 50),
 )
-FIRST_WEEKS = (Case("flights", 15, 32), Case("power", 15, 32), Case("full", 15, 32, features=5))
+FIRST_WEEKS = (
+    Case("flights", 15, 32),
+    Case("power", 15, 32),
+    Case("power", 15, 32, near=True),
+    Case("full", 15, 32, features=5),
+)
 BROKEN_MINUTES, BROKEN_SEEDS = 5, 8
 
 

@@ -38,6 +38,7 @@ class Case:
     Attributes:
         source: of `benchmarks.detection.panes.series`. features, weeks: of a synthetic one.
         minutes: length of a pane. seeds: permutations; each has four monitored weeks.
+        near: the first weeks are of one season: six that follow each other, permuted among themselves.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Case:
     seeds: int
     features: int = 0
     weeks: int = 24
+    near: bool = False
 
     @property
     def name(self) -> str:
@@ -52,7 +54,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        return f"{self.name}-{self.minutes}min{f'-{self.weeks}w' if self.features else ''}"
+        return f"{self.name}-{self.minutes}min{f'-{self.weeks}w' if self.features else ''}{'-near' * self.near}"
 
     def make(self) -> Environment:
         """Count the source (or read what was counted) and make contrasts of it."""

@@ -86,7 +86,8 @@ FIRST = """
 Before there are weeks to calibrate on, a provisional threshold is set every night (`detectors/provisional.py`): rate
 of false alarms at b = 1, and the median delay of steps by the age at which they begin. Six permuted weeks are lived
 through once per permutation; panes of 15 minutes. The rule's constants were chosen on other permutations of these data.
-There is no alarm of this kind on the first day.
+There is no alarm of this kind on the first day. *near*: six weeks that follow each other in the year, permuted among
+themselves; of the others a first week of June may stand beside a second one of December, and that is a change.
 
 """
 

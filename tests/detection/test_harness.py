@@ -140,7 +140,7 @@ def test_what_is_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_first_weeks_find_a_large_step_after_a_week(world: Environment):
     """And raise few false alarms on independent values."""
     drawn = steps.Steps(np.arange(4), np.full(4, 16 * PER_DAY), np.full(4, 5.0))
-    opened, hours = first_weeks.life(world, 0, drawn, steps.deviations(world), 1.0)
+    opened, hours = first_weeks.life(world, 0, drawn, steps.deviations(world), 1.0, False)
     assert opened.sum() <= 6
     assert (hours <= 48).all()
 

@@ -113,7 +113,7 @@ def test_streams_that_never_moved_do_not_call_the_few_that_do_calm():
     found = moderated(beside, 5, np.zeros(200, np.int64))
     assert np.array_equal(found[:4], moderated(bursty, 5, np.zeros(4, np.int64)))
     assert (found[:4] > 50.0).all()
-    assert np.array_equal(found[4:], np.ones(196)), "and they say nothing of those"
+    assert (found[4:] > 1.0).all(), "and after five days nobody knows that the others stay calm"
 
 
 def test_a_variance_that_is_no_number_is_refused_instead_of_spread_over_its_family():
