@@ -103,6 +103,15 @@ class Contrasts:
         return x, np.concatenate([counts.sum(axis=1)[of_bins], partly.sum(axis=1)])
 
 
+def missing_contrast(share: float) -> float:
+    """Return what `missing_share` takes for a share.
+
+    >>> round(missing_share(missing_contrast(0.5)), 3)
+    0.5
+    """
+    return float((share - MIN_SHARE) / np.sqrt(MIN_SHARE * (1.0 - MIN_SHARE)))
+
+
 def missing_share(x: float) -> float:
     """Return the share of missing values at which their contrast is x.
 

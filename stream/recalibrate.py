@@ -13,7 +13,7 @@ from the second day    the provisional rule (`detectors.provisional`), without a
 
 The newest week never teaches (of the first weeks the newest third), or a change nobody saw would be normal before anybody could.
 Left out beside it: what a person called an incident, what came before a new normal, and days on which a quarter of all series
-stood apart together. A series that is too young for the others is learned alone until it can join them.
+stood apart together (`stream.left_out`). A series that is too young for the others is learned alone until it can join them.
 """
 
 from __future__ import annotations
@@ -26,21 +26,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.baseline import Baseline
-from detectors.budget import Series, days_of, fitted, learn
+from detectors.budget import Series, days_of, learn
 from detectors.calendar import GROUPS, SLOTS, group, place
 from detectors.provisional import nightly, prequential, taught, threshold
 from detectors.risk_control import DAYS, head_start, weeks_needed
 from stream.gathering import DAY_MS, Gathered, Grid, Kept, side_by_side
 from stream.layout import Section
+from stream.left_out import global_days, leave_outages_out
 
 MOST_WEEKS, LEAST_WEEKS = 8, 4
 REACH_DAYS = DAYS * (MOST_WEEKS + 1)
 """Days of panes that a recalibration reads: eight weeks, and the newest one, which does not teach."""
 
 EPOCH = date(1970, 1, 1).toordinal()
-
-GLOBAL_SHARE, GLOBAL_SD, GLOBAL_LEAST = 0.25, 3.0, 5
-"""A day is left out when so many of the series, and no fewer than five, have a mean further than 3 long-run sd from normal."""
 
 
 class Night:
@@ -95,6 +93,7 @@ class Night:
         apart = global_days(grid.series)
         for day in apart:
             grid.series.x[days[day]] = np.nan
+        leave_outages_out(grid.series, grid.family)
         limits = Limits(grid, lesson["false_alarms"], lesson["weights"], group(date.fromordinal(today), self._holidays))
         told |= limits.told(today) | {"left_out": [_iso(grid.series.days[days[day][0]]) for day in apart]}
         teach = [day for number, day in enumerate(days[: taught(len(days))]) if number not in apart]
@@ -106,27 +105,6 @@ class Night:
             for name, stream in self._streams.items()
         }
         return {"budget": told} | trees
-
-
-def global_days(series: Series) -> list[int]:
-    """Return the days (counted from 0) on which many series stood apart together: something happened to everything.
-
-    Of the series that move at all: most fields are never missing, and that is no sign that nothing happened to them.
-    """
-    days = days_of(series)
-    usable = np.flatnonzero(np.fmax.reduce(series.x) > np.fmin.reduce(series.x))
-    if len(days) < 2 * DAYS or len(usable) < GLOBAL_LEAST:
-        return []
-    normal = fitted(series, streams=usable)
-    found = []
-    for number, day in enumerate(days):
-        today = series.take(day, usable)
-        z = normal.whiten(today.x, today.n, today.groups, today.slots)
-        m = np.isfinite(z).sum(axis=0)
-        far = np.abs(np.nansum(z, axis=0)) > GLOBAL_SD * np.sqrt(np.maximum(m, 1))
-        if far.sum() >= max(GLOBAL_LEAST, GLOBAL_SHARE * (m > 0).sum()):
-            found.append(number)
-    return found
 
 
 class Limits:

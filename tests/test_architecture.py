@@ -34,6 +34,7 @@ TOP = (
     "panes",
     "parts",
     "plan",
+    "left_out",
     "recalibrate",
     "redating",
     "segmenting",

@@ -112,7 +112,7 @@ NIGHT = """
 import resource, numpy as np
 from detectors.budget import Series, learn
 from detectors.provisional import nightly, prequential
-from stream.recalibrate import global_days
+from stream.left_out import global_days
 t, k = {days} * 288, {series}
 day = np.arange(t) // 288
 x, n = np.random.default_rng(1).standard_normal((t, k), np.float32), np.full((t, k), 100, np.int32)

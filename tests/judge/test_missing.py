@@ -29,6 +29,27 @@ def test_two_of_fifty_are_told_and_no_rule_has_a_word(usual: int, now: int, said
     assert onset["earliest_ms"] <= begin * HOUR <= onset["latest_ms"]
 
 
+def rises_after(outages: list[int]) -> int:
+    """Return the hours until 4 % more missing values are told, after eight weeks with three bad hours on some days."""
+    usual = np.zeros(24 * DAYS, np.int64)
+    for day in outages:
+        usual[24 * day + 9 : 24 * day + 12] = 1_000
+    there = {name: hours(DAYS, name, n=50) for name in NAMES}
+    judge = watching(learned(lesson(MONDAY + DAYS, *NAMES), panes(there, gone={"a": usual})))
+    judge.hours(30)
+    begin = judge.hour
+    while not findings(judge) and judge.hour < begin + 100:
+        judge.hours(1, gone={"a": 2})
+    return judge.hour - begin
+
+
+def test_an_outage_that_left_a_few_values_does_not_hide_a_later_rise() -> None:
+    """Nobody has called it an incident. What happens on three days is how the field is, and its limits know of that."""
+    healthy = rises_after([])
+    assert rises_after([10, 20]) == healthy
+    assert rises_after([5, 10, 20]) > healthy
+
+
 def test_a_field_that_is_gone_altogether_is_a_matter_of_the_rule_alone() -> None:
     """One incident, at once, and no drift beside it, then or when it is back."""
     judge = watching()
