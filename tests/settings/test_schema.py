@@ -10,6 +10,7 @@ from stream.config.json_schema import FILE, json_schema, render
 from stream.config.yaml_tree import read_yaml
 
 HERE = Path(__file__).parent
+GOOD = [*(HERE / "good").glob("*.yaml"), *(HERE.parents[1] / "docs").glob("*.yaml")]
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 SHAPES = (
@@ -38,7 +39,7 @@ def test_it_is_a_json_schema():
     jsonschema.Draft202012Validator.check_schema(json.loads(FILE.read_text()))
 
 
-@pytest.mark.parametrize("file", sorted((HERE / "good").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(GOOD), ids=lambda file: file.stem)
 def test_good_files_are_valid(file):
     assert list(VALIDATOR.iter_errors(read_yaml(file.read_bytes()).tree)) == []
 

@@ -17,6 +17,7 @@ from stream.config.settings import Settings, SettingsError, load
 from stream.plan import Field, Plan
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 SECRET = "canary-7f3a9b-canary-7f3a9b"
 HEAD = 'app: sg-fraud\nkafka: {brokers: "kafka:9092"}\n'
 MODEL = "models:\n  fraud:\n    owner: payments-ml\n    decision: hold a payment\n    when_wrong: rules decide\n"
@@ -142,6 +143,17 @@ def test_the_score_of_a_binary_model_is_a_probability_unless_its_range_is_stated
     assert plan.stream("fraud.predictions").fields == (
         Field("score", "p", kind="number", required=True, range=expected),
     )
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_examples_of_the_documents_are_accepted(file: Path):
+    assert compile_plan(load(file, {})).models
+
+
+def test_the_first_file_of_the_readme_is_accepted(tmp_path: Path):
+    text = (ROOT / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    streams = compile_plan(written(tmp_path, text)).streams
+    assert [stream.role for stream in streams] == ["features", "predictions", "outcomes"]
 
 
 @pytest.mark.parametrize("name", ["minimal", "fuller", "request_log"])
