@@ -72,8 +72,11 @@ A line is the value of one record, or an envelope
 {"key": ..., "timestamp": ms, "headers": {...}, "value": {...}}. Without one the
 configuration must say which field holds the time: time: {field: ts, unit: ms}.
 Files are merged by timestamp; time is event time, so a day takes seconds.
-Such a file of a topic: kcat -C -e -b kafka:9092 -t fraud.features \\
-                        -f '{"timestamp":%T,"value":%s}\\n' > day.jsonl
+Such a file of a topic, with keys, headers and what cannot be read; sort is for
+topics with several partitions:
+  kcat -C -e -b kafka:9092 -t fraud.features -J | jq -c '{timestamp: .ts, key,
+    headers: ([.headers // [] | while(. != []; .[2:]) | {(.[0]): .[1]}] | add),
+    value: .payload}' | sort > day.jsonl
 
 As a gate of a pipeline: with --fail-on page it ends with 1 when a page would
 have been sent, with --fail-on ticket when a ticket or a page would have been.
@@ -257,7 +260,12 @@ def _baseline(parser: Parser) -> None:
     build.add_argument("--input", action="append", metavar="TOPIC=FILE", help="a file of records, as for replay")
     build.add_argument("--output", default="baseline.sgb", metavar="FILE", help="where to (default: baseline.sgb)")
     for sub in actions.choices.values():
-        sub.add_argument("-c", "--config", metavar="FILE", help=f"configuration file (default: {DEFAULT_FILE})")
+        sub.add_argument(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help=f"configuration file (default: {DEFAULT_FILE}); it may stand right behind the action",
+        )
     parser.set_defaults(file=None)
 
 

@@ -126,8 +126,9 @@ def _is_envelope(tree: dict[str, Any]) -> bool:
         BadLineError: it is another program's envelope.
     """
     if tree.keys() >= _KCAT:
-        hint = """print them with kcat -f '{"timestamp":%T,"value":%s}\\n' instead"""
-        raise BadLineError(f"this is what kcat -J prints; {hint}")
+        raise BadLineError(
+            "this is what kcat -J prints; streamgauge replay --help has a line of jq that makes envelopes of it"
+        )
     return len(tree) >= 2 and tree.keys() <= _ENVELOPE and ("value" in tree or tree.keys() >= {"timestamp", "key"})
 
 
