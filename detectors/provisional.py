@@ -82,8 +82,8 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
 
     d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
     A family of two tells nothing of its spread and is left as it is. A stream that never moved has exactly 1, by definition and
-    not by measurement: it does not teach, or a family of fields that are hardly ever missing would say of the few that are missing
-    in bursts that they are calm. It is drawn like the others: that it will stay calm is not known after a few days.
+    not by measurement: it does not teach, or a family of fields that are hardly ever missing would say of the few that are
+    missing in bursts that they are calm. It is drawn like the others: that it will stay calm nobody knows after a few days.
 
     >>> rng = np.random.default_rng(1)
     >>> alike = 4.0 * rng.chisquare(5, 200) / 5

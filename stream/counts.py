@@ -146,6 +146,11 @@ class PaneCounts:
     unlisted: dict[str, int] = field(default_factory=dict)
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)
 
+    @property
+    def seen(self) -> int:
+        """Return the number of records, those that were rejected or late included."""
+        return self.applied + self.late + sum(self.rejected.values())
+
     def add(self, other: PaneCounts) -> None:
         """Add the counts of other records of the same stream, pane and section."""
         for group, counts in other.groups.items():

@@ -41,9 +41,9 @@ def global_days(series: Series) -> list[int]:
 def leave_outages_out(series: Series, family: NDArray[np.int64]) -> None:
     """Blank the panes in which most values of a field were missing, of fields that had such panes on at most two days.
 
-    The rule on missing values tells of an outage; what the contrast has to tell of is the few percent of the next week. Three hours
-    among weeks make the field's variance many times as large, and those few percent are found hours later. Panes in which no value
-    is left have no contrast anyway.
+    The rule on missing values tells of an outage; what the contrast has to tell of is the few percent of the next week. Three
+    hours among weeks make the field's variance many times as large, and those few percent are found hours later. Panes in which
+    no value is left have no contrast anyway.
 
     Args:
         series: of which the contrasts on missing values are changed. family: int64[K], index into `stream.contrasts.FAMILIES`.

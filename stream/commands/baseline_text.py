@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 
@@ -33,7 +34,8 @@ def clip(text: str, width: int = WIDTH) -> str:
 def overview(title: str, summary: Summary, per_week: float) -> Iterator[str]:
     """Yield the lines of a whole baseline."""
     yield clip(title)
-    yield from map(clip, whole(summary, per_week))
+    for line in whole(summary, per_week):
+        yield from wrap(visible(line), WIDTH, subsequent_indent="  ")
     for stream in summary.streams:
         yield ""
         yield clip(f"{stream.name}: {_state(stream)}")

@@ -23,11 +23,13 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     brokers = ",".join(settings.kafka.brokers)
     out = screen()
-    created, refusal = [], None
+    created: list[str] = []
+    refusal = None
     try:
         if arguments.create:
             created = asyncio.run(create_ours(brokers, settings.app, arguments.replication))
-        existing = set(asyncio.run(describe(brokers, ours(settings.app))))
+        # a broker that has just created a topic may not name it yet
+        existing = {*created, *asyncio.run(describe(brokers, ours(settings.app)))}
     except ClusterError as error:
         existing, refusal = set(), error
     states = {name: _state(name, existing, created, refusal) for name in ours(settings.app)}

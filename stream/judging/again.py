@@ -1,11 +1,11 @@
 """One cause, one opening: a statistic that falls below its limit for a day and crosses it again tells of no second change.
 
 What is *again* keeps its event and its gauge and names the incident before, but it is no new opening. It must hide nothing, so
-all of this has to hold: the same contrast of the same field (of a category: of the same value), in the same direction, no more than half as large again, no more
-severe, and begun (at the latest) by the last local day on which the incident before was in alarm. What began on the quiet day
-after it, or later, is a change of its own; so is what follows a verdict that it was a false alarm or the new normal, since a
-person has closed that account. An onset is dated as far back as `stream.judging.recent` looks, a day of five-minute panes: where
-that does not reach the incident before, nothing is known to be again.
+all of this has to hold: the same contrast of the same field (of a category: of the same value), in the same direction, no more
+than half as large again, no more severe, and begun (at the latest) by the last local day on which the incident before was in
+alarm. What began on the quiet day after it, or later, is a change of its own; so is what follows a verdict that it was a false
+alarm or the new normal, since a person has closed that account. An onset is dated as far back as `stream.judging.recent` looks,
+a day of five-minute panes: where that does not reach the incident before, nothing is known to be again.
 
 It only ever lowers the realised rate: the calibration counts openings without it.
 """

@@ -24,7 +24,7 @@ from stream.judging.evidence import of_field, of_pane, of_stream
 from stream.judging.findings import Finding, found
 from stream.judging.moved import moved
 from stream.judging.shifted import dated, kept_by, size_of
-from stream.judging.thin import Thin, pick
+from stream.judging.thin import Thin, ThinStream, pick
 from stream.judging.view import FIELD_RULES, SILENT_REASONS, UNUSABLE, View
 from stream.layout import Section
 from stream.learn import MIN_N
@@ -54,7 +54,7 @@ class Bank:
     Attributes:
         section: the order of the fields. rules: detectors over fields, by rule name. whole: detectors of the stream itself.
         drift: statistics against the reference. expected: int64[F], JSON type each field should have (-1: not known yet).
-        thin: what fields with few values hold back.
+        thin, thin_stream: what fields with few values, and a stream with few records, hold back.
     """
 
     def __init__(self, stream: StreamPlan, section: Section, plan: Plan) -> None:
@@ -71,6 +71,7 @@ class Bank:
         self.drift = Drift(section, None, stream.detectors)
         self.expected = _expected(section)
         self.thin = Thin(size)
+        self.thin_stream = ThinStream()
 
     def go_by(self, plan: Plan) -> None:
         """Take the calendar of a plan."""
@@ -212,15 +213,16 @@ class Bank:
             yield self._finding(detector, int(row), "version", name, None, n, pane, "", of_pane(self.stream, pane))
 
     def _stream(self, pane: ClosedPane, time: int) -> Iterator[Finding]:
-        rejected, late = sum(pane.counts.rejected.values()), pane.counts.late
-        seen = pane.counts.applied + rejected + late
+        counts = self.thin_stream.add(pane.counts, time)
+        rejected, late, seen = sum(counts.rejected.values()), counts.late, counts.seen
         self.whole["rejected"].update([rejected / seen if seen else np.nan], [seen], time)
         self.whole["late"].update([late / seen if seen else np.nan], [seen], time)
-        self.whole["volume"].update([float(seen)], [seen], time)
+        self.whole["volume"].update([float(pane.counts.seen)], [pane.counts.seen], time)
         for check, detector in self.whole.items():
             if detector.drift_detected[0]:
-                evidence, extra = of_stream(self.stream, pane, check)
-                yield self._finding(detector, 0, check, self.stream.name, None, seen, pane, extra, evidence)
+                told = counts if check in ("rejected", "late") and seen else pane.counts
+                evidence, extra = of_stream(self.stream, told, check)
+                yield self._finding(detector, 0, check, self.stream.name, None, told.seen, pane, extra, evidence)
 
     def _finding(
         self,
@@ -271,6 +273,7 @@ class Bank:
             "drift": self.drift.state(),
             "expected": self.expected,
             "thin": self.thin.state(),
+            "thin_stream": self.thin_stream.state(),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -282,6 +285,7 @@ class Bank:
         self.drift = Drift(self.section, self.drift.reference, self.stream.detectors, drift["quiet"])
         self.drift.restore(drift)
         self.thin.restore(tree["thin"])
+        self.thin_stream.restore(tree["thin_stream"])
         self.expected = tree["expected"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream.counts import NONFINITE, NUMBER, TYPES, FieldCounts, coordinates
+from stream.counts import NONFINITE, NUMBER, TYPES, FieldCounts, PaneCounts, coordinates
 from stream.judging.describe import percent, span
 from stream.panes import ClosedPane
 from stream.plan import StreamPlan
@@ -42,17 +42,17 @@ def of_field(
     return evidence, extra + _who(by_group)
 
 
-def of_stream(stream: StreamPlan, pane: ClosedPane, check: str) -> tuple[dict[str, Any], str]:
+def of_stream(stream: StreamPlan, counts: PaneCounts, check: str) -> tuple[dict[str, Any], str]:
     """Return (evidence, what to add to the sentence) for a finding about a whole stream."""
-    evidence = of_pane(stream, pane)
+    evidence = _coordinates(stream, counts)
     if check == "rejected":
-        reasons = sorted(pane.counts.rejected.items(), key=lambda item: (-item[1], item[0]))
+        reasons = sorted(counts.rejected.items(), key=lambda item: (-item[1], item[0]))
         evidence["reasons"] = dict(reasons)
-        codes = [code for reason in sorted(pane.counts.references) for code in pane.counts.references[reason]]
+        codes = [code for reason in sorted(counts.references) for code in counts.references[reason]]
         evidence["examples"] = [list(found) for code in codes[:8] if (found := coordinates(code))]
         return evidence, " (" + ", ".join(f"{reason} {count}" for reason, count in reasons[:4]) + ")"
     if check == "late":
-        enough = stream.lateness_ms + pane.counts.late_by_ms
+        enough = stream.lateness_ms + counts.late_by_ms
         evidence["lateness_ms"] = enough
         return evidence, f"; a lateness of {span(enough)} would have sufficed"
     return evidence, ""
@@ -60,7 +60,11 @@ def of_stream(stream: StreamPlan, pane: ClosedPane, check: str) -> tuple[dict[st
 
 def of_pane(stream: StreamPlan, pane: ClosedPane) -> dict[str, Any]:
     """Return the Kafka coordinates of a pane."""
-    spans = [[partition, start, end] for partition, (start, end) in sorted(pane.counts.spans.items())]
+    return _coordinates(stream, pane.counts)
+
+
+def _coordinates(stream: StreamPlan, counts: PaneCounts) -> dict[str, Any]:
+    spans = [[partition, start, end] for partition, (start, end) in sorted(counts.spans.items())]
     return {"topic": stream.topic, "spans": spans}
 
 

@@ -172,7 +172,9 @@ class Learning:
             "records": self.records,
             "panes": self.panes,
             "census": self.census,
-            "lesson": np.array(self.lesson.panes, np.int32).reshape(-1, len(self.section.fields), BINS),
+            "lesson": np.array(self.lesson.panes, np.int32).reshape(
+                len(self.lesson.panes), len(self.section.fields), BINS
+            ),
             "since": [self.lesson.first, self.lesson.spans],
             "taught": self.taught,
         }

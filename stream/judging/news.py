@@ -131,10 +131,10 @@ class News:
         Two records of a wrong clock can move the frontier by up to `max_future`; until real time gets there every record is
         late and no pane closes, so the panes' own rules would see nothing.
         """
+        if self.counted == 0 or (self.counted < MIN_N and not self.shown):
+            return []  # too few to tell: they count beside the next ones
         counted, shares = self.counted, {"rejected": self.rejected, "late": self.late}
         self.rejected = self.late = self.counted = 0
-        if counted == 0:
-            return []
         said: list[Said] = []
         for check, n in shares.items():
             wrong = n >= MIN_N and 2 * n > counted

@@ -1,4 +1,4 @@
-"""Carry of thin panes: a field with fewer than 30 values hands its counts on to the next panes, at most for 7 days."""
+"""Carry of thin panes: fewer than 30 values of a field, or records of a stream, are handed on to the next panes, for 7 days."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.counts import FieldCounts
+from stream.counts import FieldCounts, PaneCounts
 from stream.layout import BINS
 from stream.learn import MIN_N
 
@@ -72,6 +72,35 @@ class Thin:
 
     def restore(self, tree: dict[str, Any]) -> None:
         self.counts, self.bins, self.since = FieldCounts.from_dict(tree["counts"]), tree["bins"], tree["since"]
+
+
+class ThinStream:
+    """What a stream holds back of its records, read or not: a share of 20 says little, but 20 a minute are no blind spot.
+
+    Attributes:
+        held: totals of the panes since ``since``, the start (ms) of the first of them; -1: none.
+    """
+
+    def __init__(self) -> None:
+        self.held = PaneCounts()
+        self.since = -1
+
+    def add(self, pane: PaneCounts, start_ms: int) -> PaneCounts:
+        """Add a pane; return the totals that are enough to test, of no record while they are held back."""
+        if self.since >= 0 and start_ms - self.since > MAX_MS:
+            self.held, self.since = PaneCounts(), -1
+        self.held.add_totals(pane)
+        if self.held.seen < MIN_N:
+            self.since = start_ms if self.since < 0 else self.since
+            return PaneCounts()
+        whole, self.held, self.since = self.held, PaneCounts(), -1
+        return whole
+
+    def state(self) -> dict[str, Any]:
+        return {"held": self.held.to_dict(), "since": self.since}
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        self.held, self.since = PaneCounts.from_dict(tree["held"]), tree["since"]
 
 
 def pick(array: NDArray[Any], rows: NDArray[np.int64], blank: float) -> NDArray[Any]:

@@ -15,6 +15,7 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream.codec import pack, unpack
 from stream.counts import TYPES
 from stream.reading.records import MAX_BYTES, MAX_KEYS
 from stream.serving.exposition import MAX_LABEL_BYTES, Registry
@@ -236,3 +237,11 @@ def test_the_wall_clock_of_the_test_is_that_of_its_records() -> None:
     monitor = fed(learned=False)
     monitor.cut()
     assert list(monitor.panes) == [BEGIN // 60_000]
+
+
+def test_a_stream_of_which_nothing_is_known_is_stored_like_any_other() -> None:
+    """No field is listed, and no record came yet: the judge ended over the state that it has to store."""
+    monitor = Monitor(plan())
+    assert unpack(pack({}, monitor.judge.state()))[1]
+    monitor.feed([b"oops"] * 40)
+    assert unpack(pack({}, monitor.judge.state()))[1]

@@ -82,6 +82,44 @@ def test_one_timestamp_far_ahead_changes_nothing_else(tmp_path: Path) -> None:
     assert [(event["check"], event["status"], event["startsAt"]) for event in replayed(tmp_path, lines)] == expected
 
 
+def few(n: int) -> list[dict[str, Any]]:
+    """Return records at twenty a minute: no pane of one has thirty."""
+    return [{"timestamp": BEGIN + i * 3000, "value": {"x": i % 17 + 0.5}} for i in range(n)]
+
+
+def told(folder: Path, lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the first event of each incident, by check."""
+    return {event["check"]: event for event in reversed(replayed(folder, lines))}
+
+
+def test_records_that_cannot_be_read_are_told_of_a_stream_of_few(tmp_path: Path) -> None:
+    """Two in five, for an hour: no pane of twenty records says it alone."""
+    lines = few(3600)
+    for i in range(2400, 3600):
+        lines[i]["value"] = lines[i]["value"] if i % 5 < 3 else [1]
+    assert told(tmp_path, few(3600)) == {}
+    first = told(tmp_path, lines)["rejected"]["annotations"]["description"]
+    assert "40 % of 40 records could not be read (not_an_object 16)" in first
+
+
+def test_late_records_are_told_of_a_stream_of_few(tmp_path: Path) -> None:
+    lines = few(3600)
+    for i in range(2400, 3600, 4):
+        lines[i]["timestamp"] -= 300_000
+    assert "25 % of 40 records came too late" in told(tmp_path, lines)["late"]["annotations"]["description"]
+
+
+def test_too_few_for_a_tick_count_beside_those_of_the_next() -> None:
+    """Nothing of the stream can be read, at twenty a minute: no pane closes, and no minute alone has thirty."""
+    news = News(StreamPlan("m.features", "m", "features", "t"), 60_000, "page")
+    news.rejected = news.counted = 20
+    assert news.on_tick(60_000, BEGIN) == []
+    news.rejected, news.counted = news.rejected + 20, news.counted + 20
+    ((check, _, finding),) = news.on_tick(60_000, BEGIN)
+    assert finding is not None
+    assert (check, finding.n, finding.value) == ("rejected", 40, 1.0)
+
+
 def test_a_frontier_that_ran_ahead_is_told_on_ticks() -> None:
     """Two records of a wrong clock blind a partition until real time gets there: every record is late, no pane closes."""
     news = News(StreamPlan("m.features", "m", "features", "t"), 60_000, "page")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.counts import NUMBER, STRING, VARIED, FieldCounts
-from stream.judging.thin import MAX_MS, Thin
+from stream.codec import pack, unpack
+from stream.counts import NUMBER, STRING, VARIED, FieldCounts, PaneCounts
+from stream.judging.thin import MAX_MS, Thin, ThinStream
 
 BINNED = np.ones(2, np.bool_)
 
@@ -56,3 +57,26 @@ def test_what_is_too_old_is_dropped() -> None:
     counts, _ = thin.add(pane(20, 40), BINNED, MAX_MS + 1)
     assert counts.types.sum(axis=1).tolist() == [0, 40]
     assert thin.counts.types.sum(axis=1).tolist() == [20, 0]
+
+
+def totals(applied: int, late: int = 0, **rejected: int) -> PaneCounts:
+    return PaneCounts(applied=applied, late=late, rejected=rejected, spans={0: (5, 9)})
+
+
+def test_a_stream_of_few_records_is_tested_once_there_are_thirty() -> None:
+    thin = ThinStream()
+    assert thin.add(totals(10, 2, not_json=8), 0).seen == 0
+    whole = thin.add(totals(10, 2, not_json=7, empty=1), 60_000)
+    assert (whole.seen, whole.applied, whole.late, whole.rejected) == (40, 20, 4, {"not_json": 15, "empty": 1})
+    assert (thin.held.seen, thin.since) == (0, -1)
+    assert thin.add(totals(30), 120_000).seen == 30
+
+
+def test_what_a_stream_holds_back_is_dropped_when_it_is_old_and_outlives_a_restart() -> None:
+    thin, given = ThinStream(), totals(20)
+    thin.add(given, 0)
+    again = ThinStream()
+    again.restore(unpack(pack({}, thin.state()))[1])
+    assert again.add(totals(20), 60_000).seen == 40
+    assert thin.add(totals(20), MAX_MS + 1).seen == 0
+    assert (thin.held.seen, given.seen) == (20, 20)
