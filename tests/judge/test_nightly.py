@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stream.baseline_fit import held
 from stream.codec import digest, pack
 from stream.gathering import Kept
 from stream.judging.drift import Drift
@@ -228,6 +230,26 @@ def test_a_night_is_due_once_a_day_and_not_before_a_first_reference() -> None:
     assert told is not None
     assert (told["day"], told["days"], told["status"]) == (MONDAY + 2, 2, "provisional")
     assert judge.judge.recalibration() is None
+
+
+@pytest.mark.parametrize("changed", [{"false_alarms": 2.0}, {"holidays": ("2026-02-03",)}])
+def test_changed_settings_are_learned_at_once(changed: dict[str, Any]) -> None:
+    """Also when they changed while a night was learning: what it learned is of the old ones, and another lesson follows."""
+    judge = watching({STREAM: reference(*NAMES)})
+    judge.hours(25)
+    old = judge.judge.recalibration()
+    assert old is not None
+    judge.adopt("layout", replace(judge.layout, plan=replace(judge.layout.plan, **changed)).to_dict())
+    judge.refer(learned(old, judge.kept))
+    new = judge.judge.recalibration()
+    assert new is not None
+    assert [name for name in new if new[name] != old[name] and name != "reference"] == list(changed)
+    assert judge.night() is not None
+    assert judge.judge.recalibration() is None
+    judge.refer(held(tree(), judge.judge.reference, old["day"]))
+    assert judge.judge.recalibration() is None, "what a person brought back holds until midnight"
+    judge.until_night()
+    assert judge.judge.recalibration() is not None
 
 
 def test_a_night_without_panes_is_not_asked_for_again_before_the_next() -> None:
