@@ -248,8 +248,8 @@ class Judge:
         """Go by another reference: limits, the promise they keep, and the rules that its history disarms."""
         self.reference = tree
         told = tree.get("budget", {})
-        if told.get("status", "learning") != "learning":
-            self._board.promise.armed(told["day"])
+        if told:
+            self._board.promise.armed(told["day"], told.get("status", "learning"))
         for stream, watch in self.watches.items():
             watch.set_reference(part_of(tree, stream, self._plan), self.said.given)
             rules = watch.disarmed.learn(told) if told else {}
@@ -285,12 +285,12 @@ class Judge:
         known = {name: tree for name, tree in self.reference.items() if name in self.watches or name == "budget"}
         return Proposal("reference", {**known, **learned}, self.fold.in_force.get("reference"))
 
-    def realised(self, window: int = WINDOW_DAYS) -> Realised:
-        """Return what has come of the false-alarm budget over so many days."""
+    def realised(self, window: int = WINDOW_DAYS, status: str = "calibrated") -> Realised:
+        """Return what has come of the false-alarm budget over so many days; or of provisional limits, beside it."""
         if self.incidents is None:
             return Realised(0, 0, 0)
         today = local_time(self._clock().event_ms, self._plan.timezone).toordinal()
-        return self.incidents.promise.realised(today, self.said.given, window)
+        return self.incidents.promise.realised(today, self.said.given, window, status)
 
     def recalibration(self) -> dict[str, Any] | None:
         """Return what `stream.recalibrate` needs beside the kept panes, once for each local day; None when it is not due."""

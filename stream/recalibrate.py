@@ -132,6 +132,7 @@ class Limits:
             "longrun": np.ones(k),
             "limit": np.full(k, np.inf),
             "scale": np.ones(k),
+            "calibrated": np.zeros(k, np.bool_),
         }
         self.days = len(days_of(series))
         self.old, self.weeks = self._calibrated(series)
@@ -153,6 +154,7 @@ class Limits:
         kept = np.concatenate([week for week, tells in zip(panes, told, strict=True) if tells])
         learned = learn(series.take(kept, columns), self.grid.family[columns])
         self._put(columns, learned.baseline, learned.limit(self.budget, self.weight[columns]), learned.normaliser.scale)
+        self.parts["calibrated"] = old
         return old, int(told.sum())
 
     def _provisional(self, series: Series, columns: NDArray[np.int64]) -> int:

@@ -168,7 +168,10 @@ class Bank:
             n, shares = int(coarse.bins[shift.row].sum()), self.drift.gross.shares[shift.row]
             if shift.family == MISSING:
                 n = int(coarse.presence[shift.row].sum())
-            extra = size_of(shift, self.section.bins[shift.row], shares) + kept_by(self.drift)
+            extra, kept = size_of(shift, self.section.bins[shift.row], shares), kept_by(self.drift, shift)
+            extra += (
+                f" ({kept})" if shift.provisional else ""
+            )  # in the first line of an alarm a person decides to believe it
             yield found(
                 self.stream,
                 shift.family,
@@ -176,8 +179,9 @@ class Bank:
                 check="drift",
                 onset_ms=shift.onset[1] * self.coarse_ms,
                 severity="ticket",
-                reference=f"{self.drift.status} {self.drift.until}".strip(),
+                reference=kept.replace("until ", ""),
                 statistical=True,
+                provisional=shift.provisional,
                 evidence=evidence,
             )
 
