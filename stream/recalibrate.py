@@ -151,6 +151,7 @@ class Limits:
         if told.sum() < _weeks_needed(self.budget) or not old.any():
             return none, 0
         columns = np.flatnonzero(old)
+        # whole weeks fall out, so what the long-run variance blocks together by place is as close in time as before
         kept = np.concatenate([week for week, tells in zip(panes, told, strict=True) if tells])
         learned = learn(series.take(kept, columns), self.grid.family[columns])
         self._put(columns, learned.baseline, learned.limit(self.budget, self.weight[columns]), learned.normaliser.scale)
