@@ -136,15 +136,15 @@ class Judge:
         return {section.id: section for section in known}
 
     def _judge(self, watch: Watch, pane: ClosedPane, coarse: list[CoarsePane], outputs: Outputs) -> None:
-        verdict = watch.bank.judge(pane, coarse)
-        findings = [*verdict.findings, *watch.news.of_pane(pane, watch.learning.established)]
+        judged = watch.bank.judge(pane, coarse)
+        findings = [*judged.findings, *watch.news.of_pane(pane, watch.learning.established)]
         if pane.history:
             day = local_time(pane.index * self._plan.pane_ms, self._plan.timezone).toordinal()
             watch.disarmed.would_have_fired(findings, day)
             return
         findings = watch.disarmed.heard(findings)
         self._emit(
-            self._board.observe_pane(watch.plan.name, pane.index, findings, verdict.unjudged, self._now(watch)), outputs
+            self._board.observe_pane(watch.plan.name, pane.index, findings, judged.unjudged, self._now(watch)), outputs
         )
 
     def _tick(self, elapsed_ms: int, outputs: Outputs) -> None:
