@@ -86,7 +86,7 @@ def _moved(name: str, old: Portrait, new: Portrait) -> Moved | None:
 
 def _limits(name: str, old: Portrait, new: Portrait) -> list[tuple[float, Changed]]:
     """Return (how far, what) of the limits of a field; one that came or went is as far as can be."""
-    was, now = ({course.name: course.limit for course in field.courses} for field in (old, new))
+    was, now = ({pattern.name: pattern.limit for pattern in field.patterns} for field in (old, new))
     found = []
     for contrast in {**now, **was}:
         before, after = was.get(contrast, math.inf), now.get(contrast, math.inf)

@@ -24,8 +24,8 @@ LEARNED = "learned"
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """One series of a field. name: of the contrast. mean: float[3, 48] by kind of day and half-hour. limit: inf where none is."""
+class Pattern:
+    """What is usual for a series. name: its contrast. mean: float[3, 48] by kind of day and half-hour. limit: inf: none."""
 
     name: str
     mean: NDArray[np.floating[Any]]
@@ -39,7 +39,7 @@ class Portrait:
     Attributes:
         bin_id: None where it has no bins. bins: None where they are not known.
         shares: float64[36]; None where there were too few values to compare with.
-        courses: its series, empty before the first whole day.
+        patterns: its series, empty before the first whole day.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Portrait:
     bins: Bins | None
     values: int
     shares: NDArray[np.float64] | None
-    courses: tuple[Course, ...]
+    patterns: tuple[Pattern, ...]
 
     @property
     def limits(self) -> list[float]:
         """Return those that are set."""
-        return [course.limit for course in self.courses if np.isfinite(course.limit)]
+        return [pattern.limit for pattern in self.patterns if np.isfinite(pattern.limit)]
 
     @property
-    def location(self) -> Course | None:
+    def location(self) -> Pattern | None:
         """Return the series that says how high the field is; of a field without an order its first share."""
-        named = [course for course in self.courses if course.name == "location"]
-        return next(iter(named or self.courses), None)
+        named = [pattern for pattern in self.patterns if pattern.name == "location"]
+        return next(iter(named or self.patterns), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,16 @@ def summary(reference: Mapping[str, Any], known: Mapping[str, Bins]) -> Summary:
 
 
 def stream_of(name: str, tree: Mapping[str, Any], known: Mapping[str, Bins]) -> Stream:
-    courses: dict[str, list[Course]] = {}
+    patterns: dict[str, list[Pattern]] = {}
     normal = tree.get("normal") or {"series": []}
     for column, series in enumerate(normal["series"]):
         field, _, contrast = series.rpartition("/")
-        course = Course(contrast, normal["mean"][..., column], float(normal["limit"][column]))
-        courses.setdefault(field, []).append(course)
+        pattern = Pattern(contrast, normal["mean"][..., column], float(normal["limit"][column]))
+        patterns.setdefault(field, []).append(pattern)
     fields = []
     for row, (field, bin_id) in enumerate(zip(tree["fields"], tree["bins"], strict=True)):
         shares = tree["shares"][row]
         usable = shares if bin_id is not None and np.isfinite(shares).all() else None
-        own = tuple(courses.get(field, ()))
+        own = tuple(patterns.get(field, ()))
         fields.append(Portrait(field, bin_id, known.get(bin_id or ""), int(tree["values"][row]), usable, own))
     return Stream(name, str(tree.get("status", "learning")), str(tree.get("until", "")), tuple(fields))

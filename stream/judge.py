@@ -136,15 +136,15 @@ class Judge:
         return {section.id: section for section in known}
 
     def _judge(self, watch: Watch, pane: ClosedPane, coarse: list[CoarsePane], outputs: Outputs) -> None:
-        verdict = watch.bank.judge(pane, coarse)
-        findings = [*verdict.findings, *watch.news.of_pane(pane, watch.learning.established)]
+        judged = watch.bank.judge(pane, coarse)
+        findings = [*judged.findings, *watch.news.of_pane(pane, watch.learning.established)]
         if pane.history:
             day = local_time(pane.index * self._plan.pane_ms, self._plan.timezone).toordinal()
             watch.disarmed.would_have_fired(findings, day)
             return
         findings = watch.disarmed.heard(findings)
         self._emit(
-            self._board.observe_pane(watch.plan.name, pane.index, findings, verdict.unjudged, self._now(watch)), outputs
+            self._board.observe_pane(watch.plan.name, pane.index, findings, judged.unjudged, self._now(watch)), outputs
         )
 
     def _tick(self, elapsed_ms: int, outputs: Outputs) -> None:
@@ -248,8 +248,8 @@ class Judge:
         """Go by another reference: limits, the promise they keep, and the rules that its history disarms."""
         self.reference = tree
         told = tree.get("budget", {})
-        if told.get("status", "learning") != "learning":
-            self._board.promise.armed(told["day"])
+        if told:
+            self._board.promise.armed(told["day"], told.get("status", "learning"))
         for stream, watch in self.watches.items():
             watch.set_reference(part_of(tree, stream, self._plan), self.said.given)
             rules = watch.disarmed.learn(told) if told else {}
@@ -285,12 +285,12 @@ class Judge:
         known = {name: tree for name, tree in self.reference.items() if name in self.watches or name == "budget"}
         return Proposal("reference", {**known, **learned}, self.fold.in_force.get("reference"))
 
-    def realised(self, window: int = WINDOW_DAYS) -> Realised:
-        """Return what has come of the false-alarm budget over so many days."""
+    def realised(self, window: int = WINDOW_DAYS, status: str = "calibrated") -> Realised:
+        """Return what has come of the false-alarm budget over so many days; or of provisional limits, beside it."""
         if self.incidents is None:
             return Realised(0, 0, 0)
         today = local_time(self._clock().event_ms, self._plan.timezone).toordinal()
-        return self.incidents.promise.realised(today, self.said.given, window)
+        return self.incidents.promise.realised(today, self.said.given, window, status)
 
     def recalibration(self) -> dict[str, Any] | None:
         """Return what `stream.recalibrate` needs beside the kept panes, once for each local day; None when it is not due."""

@@ -38,6 +38,9 @@ MOST_WEEKS, LEAST_WEEKS = 8, 4
 REACH_DAYS = DAYS * (MOST_WEEKS + 1)
 """Days of panes that a recalibration reads: eight weeks, and the newest one, which does not teach."""
 
+SETTINGS = ("day", "coarse_ms", "timezone", "holidays", "false_alarms")
+"""Of a lesson, what the reference names: under others it is not the one that is wanted (`stream.judging.night`)."""
+
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -84,8 +87,7 @@ class Night:
     def reference(self) -> dict[str, Any]:
         """Return the reference for the next day: ``budget``, what people are told, and a tree for each stream."""
         lesson, today = self.lesson, self.lesson["day"]
-        told = {"day": today, "coarse_ms": lesson["coarse_ms"], "timezone": lesson["timezone"]}
-        told |= {"false_alarms": lesson["false_alarms"], "status": "learning", "until": "", "left_out": []}
+        told = {name: lesson[name] for name in SETTINGS} | {"status": "learning", "until": "", "left_out": []}
         grid = side_by_side(self._streams, lesson["coarse_ms"], lesson["timezone"], self._holidays, today)
         if grid is None:
             return {**lesson["reference"], "budget": told}
@@ -130,6 +132,7 @@ class Limits:
             "longrun": np.ones(k),
             "limit": np.full(k, np.inf),
             "scale": np.ones(k),
+            "calibrated": np.zeros(k, np.bool_),
         }
         self.days = len(days_of(series))
         self.old, self.weeks = self._calibrated(series)
@@ -148,9 +151,11 @@ class Limits:
         if told.sum() < _weeks_needed(self.budget) or not old.any():
             return none, 0
         columns = np.flatnonzero(old)
+        # whole weeks fall out, so what the long-run variance blocks together by place is as close in time as before
         kept = np.concatenate([week for week, tells in zip(panes, told, strict=True) if tells])
         learned = learn(series.take(kept, columns), self.grid.family[columns])
         self._put(columns, learned.baseline, learned.limit(self.budget, self.weight[columns]), learned.normaliser.scale)
+        self.parts["calibrated"] = old
         return old, int(told.sum())
 
     def _provisional(self, series: Series, columns: NDArray[np.int64]) -> int:

@@ -28,6 +28,8 @@ CLEAR = 3.0
 ALIKE = 0.25
 """A segment whose own change differs by less than this part of the whole change did what all did."""
 
+OURS = ("others", "without a value", "values never seen before", "category ", "code ")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -125,12 +127,19 @@ def _enough(
     assert bins is not None
     most = np.maximum(was.sum(axis=1), now.sum(axis=1))
     large, small = np.flatnonzero(most >= FEW), np.flatnonzero((most > 0) & (most < FEW))
-    names = ["without a value" if row == NOWHERE else label(bins, row) or "''" for row in large.tolist()]
+    names = ["without a value" if row == NOWHERE else _named(bins, row) for row in large.tolist()]
     was, now, few = was[large], now[large], (was[small], now[small])
     if len(small):
         names.append("others")
         was, now = (np.vstack([of, rest.sum(axis=0)]) for of, rest in zip((was, now), few, strict=True))
     return names, was, now
+
+
+def _named(bins: Bins, row: int) -> str:
+    """Return the name of a segment. A value that reads like one of our own words stands in quotes."""
+    name = label(bins, row)
+    own = row < len(bins.names) and bins.names[row] == name
+    return f"'{name}'" if own and (not name or name.startswith(OURS)) else name
 
 
 def _means(counts: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from stream.arguments import DEFAULT_FILE
 from stream.baselines import BUDGET, bins_of, summary
 from stream.commands import baseline_file, standing
 from stream.commands.baseline_file import Saved
@@ -15,7 +17,7 @@ from stream.commands.replay import _inputs
 from stream.commands.showing import screen
 from stream.commands.writing import run
 from stream.config.compile import compile_plan
-from stream.config.errors import spoken
+from stream.config.errors import spoken, visible
 from stream.config.settings import Settings
 from stream.exits import DATA, NO_INPUT, OK, Refusal
 from stream.gathering import DAY_MS
@@ -47,7 +49,8 @@ def build(arguments: argparse.Namespace, settings: Settings) -> int:
     told = summary(saved.reference, bins_of([saved.layout]))
     for line in overview(f"{spoken(file)}: a baseline of {plan.app}", told, plan.false_alarms):
         out.print(line)
-    out.print(f'\nto bring it into force: streamgauge baseline adopt {spoken(file)} --why "..."')
+    words = shlex.join(["-c", str(arguments.config or DEFAULT_FILE), str(file)])
+    out.print("\n" + visible(f'to bring it into force: streamgauge baseline adopt {words} --why "..."'))
     return OK
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.baselines import Course, Portrait, Summary
+from stream.baselines import Pattern, Portrait, Summary
 from stream.commands.arming import promise
 from stream.commands.showing import number
 from stream.judging.describe import percent
@@ -78,11 +78,11 @@ def spark(values: Iterable[float], low: float | None = None) -> str:
     return "".join(BLOCKS[min(int(step), 7)] for step in (numbers - foot) / height * 8)
 
 
-def said(field: Portrait, course: Course) -> str:
+def said(field: Portrait, pattern: Pattern) -> str:
     """Return the name of a series for people; that of a single value is the number of its bin."""
-    if not course.name.isdigit():
-        return course.name
-    return f"share of {f'bin {int(course.name) + 1}' if field.bins is None else label(field.bins, int(course.name))}"
+    if not pattern.name.isdigit():
+        return pattern.name
+    return f"share of {f'bin {int(pattern.name) + 1}' if field.bins is None else label(field.bins, int(pattern.name))}"
 
 
 def kind(field: Portrait) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from stream.baseline_diff import limit_text
-from stream.baselines import Course, Portrait, Stream, Summary
+from stream.baselines import Pattern, Portrait, Stream, Summary
 from stream.commands.baseline_draw import DAYS, along, kind, limits, mix, said, whole
 from stream.commands.showing import number
 from stream.config.errors import visible
@@ -73,7 +73,7 @@ def _card(field: Portrait) -> Iterator[str]:
         yield _day(said(field, field.location), field.location)
     if field.limits:
         rows = "".join(
-            f"<tr><td>{_safe(said(field, c))}</td><td>{limit_text(c.limit)}</td></tr>" for c in field.courses
+            f"<tr><td>{_safe(said(field, c))}</td><td>{limit_text(c.limit)}</td></tr>" for c in field.patterns
         )
         yield f"<details><summary>limit of each contrast</summary><table>{rows}</table></details>"
     yield "</section>"
@@ -115,11 +115,11 @@ def _bars(field: Portrait) -> str:
     return _svg((len(shown) + bool(rest)) * ROW, "shares", "".join(parts))
 
 
-def _day(name: str, course: Course) -> str:
-    low, high = float(course.mean.min()), float(course.mean.max())
+def _day(name: str, pattern: Pattern) -> str:
+    low, high = float(pattern.mean.min()), float(pattern.mean.max())
     height = 52
     lines = []
-    for group, mean in reversed(list(enumerate(course.mean))):
+    for group, mean in reversed(list(enumerate(pattern.mean))):
         heights = (14 + (1 - (float(value) - low) / (high - low or 1)) * (height - 18) for value in mean)
         points = " ".join(f"{WIDTH / 47 * i:.1f},{y:.1f}" for i, y in enumerate(heights))
         lines.append(f'<polyline class="d{group}" points="{points}"/>')

@@ -59,10 +59,10 @@ def _lines(field: Portrait) -> Iterator[str]:
         yield f"    values {spark(values.shares, 0)} {low:.3g} to {high:.3g}"
     elif field.bins is not None:
         yield clip(f"    mix    {usual(field)}")
-    course = field.location
-    if course is not None and course.name == "location" and course.mean.any():
-        least, most = float(course.mean[0].min()), float(course.mean[0].max())
-        yield f"    day    {spark(course.mean[0])} {least:+.2f} to {most:+.2f} sd"
+    pattern = field.location
+    if pattern is not None and pattern.name == "location" and pattern.mean.any():
+        least, most = float(pattern.mean[0].min()), float(pattern.mean[0].max())
+        yield f"    day    {spark(pattern.mean[0])} {least:+.2f} to {most:+.2f} sd"
 
 
 def detail(stream: Stream, field: Portrait) -> Iterator[str]:
@@ -78,14 +78,14 @@ def detail(stream: Stream, field: Portrait) -> Iterator[str]:
         pairs = mix(field.bins, field.shares)
         top = max(share for _, share in pairs)
         yield from aligned([(clip(name, 30), f"{percent(share):>8}", _bar(share / top)) for name, share in pairs], "  ")
-    for course in field.courses:
+    for pattern in field.patterns:
         yield ""
-        yield f"{clip(said(field, course), 50)}: limit {limit_text(course.limit)}"
-        if course.mean.any():
-            low, high = float(course.mean.min()), float(course.mean.max())
+        yield f"{clip(said(field, pattern), 50)}: limit {limit_text(pattern.limit)}"
+        if pattern.mean.any():
+            low, high = float(pattern.mean.min()), float(pattern.mean.max())
             yield f"  usual course of a day, {low:+.2f} to {high:+.2f} standard deviations of one value"
             yield from (
-                f"  {day:<8}{spark([low, *mean, high])[1:-1]}" for day, mean in zip(DAYS, course.mean, strict=True)
+                f"  {day:<8}{spark([low, *mean, high])[1:-1]}" for day, mean in zip(DAYS, pattern.mean, strict=True)
             )
             yield f"  {'':8}0h{'6h':>12}{'12h':>13}{'18h':>12}{'24h':>10}"
 

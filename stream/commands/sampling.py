@@ -6,6 +6,7 @@ A plain consumer without a group: looking must not take a partition away from a 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,20 +95,31 @@ async def _sample(consumer: AIOKafkaConsumer, topic: str, partitions: int, count
 
 
 async def read_to(
-    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], patience_s: float = PATIENCE_S
+    consumer: AIOKafkaConsumer,
+    ends: dict[TopicPartition, int],
+    patience_s: float = PATIENCE_S,
+    most_bytes: float = math.inf,
 ) -> dict[TopicPartition, list[Any]]:
-    """Read to these ends, or to the first batch of a partition that cannot be unpacked."""
+    """Read to these ends, to the first batch of a partition that cannot be unpacked, or until it is so much in all.
+
+    Args:
+        most_bytes: after which nothing more is fetched; what one fetch brought may lie above it.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience_s
     found: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
-    waiting = set(ends)
+    waiting, read = set(ends), 0
     while waiting and loop.time() < deadline:
         for tp in sorted(waiting):
+            if read >= most_bytes:
+                return found
             if await consumer.position(tp) >= ends[tp]:
                 waiting.remove(tp)
                 continue
             try:
-                found[tp] += (await consumer.getmany(tp, timeout_ms=50)).get(tp, [])
+                records = (await consumer.getmany(tp, timeout_ms=50)).get(tp, [])
+                found[tp] += records
+                read += sum(map(_bytes, records))
             except CorruptRecordException:
                 waiting.remove(tp)
             except KafkaError:
@@ -115,6 +127,11 @@ async def read_to(
             except Exception:  # whatever the parsers and codecs raise over damaged bytes, or a bomb
                 waiting.remove(tp)
     return found
+
+
+def _bytes(record: Any) -> int:
+    parts = (record.key, record.value, *(value for _, value in record.headers))
+    return sum(len(part) for part in parts if part is not None)
 
 
 def batch_of(found: list[Any], end: int = 0) -> RecordBatch:

@@ -1,8 +1,8 @@
 """A bounded sample of a topic over two stretches of time: a change, and what it is compared with.
 
 A plain consumer without a group, as `stream.commands.sampling`: nothing is written, no worker notices. What is read is bounded in
-records and seconds and lies evenly over partitions and time, also where the seconds run out: pieces are read in an order in which
-any first few of them are spread.
+records, bytes and seconds and lies evenly over partitions and time, also where the seconds run out: pieces are read in an order
+in which any first few of them are spread. Each has its part of the bytes, held alone: of large records less of each is read.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from stream.kafka.inflate import Limit
 
 MOST = 200_000
 """Records read in all."""
+MOST_BYTES = 256 << 20
+"""Bytes read in all; a fetch more for each piece."""
 LONGEST_S = 30.0
 """Seconds after which no further piece is begun."""
 PIECES = 16
@@ -129,7 +131,8 @@ async def _read(
             wanted = {tp: _piece(*span, MOST // 2 // len(ends), pieces, piece) for tp, span in ends.items()}
             for tp, (low, _) in wanted.items():
                 consumer.seek(tp, low)
-            found = await read_to(consumer, {tp: high for tp, (_, high) in wanted.items()}, min(PATIENCE_S, left))
+            highs = {tp: high for tp, (_, high) in wanted.items()}
+            found = await read_to(consumer, highs, min(PATIENCE_S, left), MOST_BYTES / 2 / pieces)
             for tp, records in found.items():
                 inside = [record for record in records if record.offset < wanted[tp][1]]
                 both[which].read += len(inside)

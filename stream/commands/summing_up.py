@@ -15,7 +15,7 @@ from stream.config.errors import visible
 from stream.counts import CLASSES
 from stream.judging.describe import span
 from stream.judging.findings import SEVERITIES
-from stream.judging.promise import KEPT_DAYS
+from stream.judging.promise import KEPT_DAYS, Realised
 from stream.judging.watch import Watch
 from stream.plan import Plan
 from stream.reading.eventtime import milliseconds
@@ -86,13 +86,23 @@ def budget(replay: Replay) -> str:
     """Return how much of the false-alarm budget would have been used."""
     judge, promised = replay.judge, replay.plan.false_alarms
     allowed = f"False alarms of drift: the configuration allows {promised:.3g} a week."
-    told, used = judge.reference.get("budget", {}), judge.realised(KEPT_DAYS)
-    if not used.days:
+    early, used = (judge.realised(KEPT_DAYS, status) for status in ("provisional", "calibrated"))
+    if not early.days and not used.days:
         return f"{allowed} None was counted: drift has no limits before a whole day was learned from."
-    end = f" Its limits are provisional until {told['until']}." if told.get("status") == "provisional" else ""
-    days = f"drift incidents opened on {number(used.openings, 'day')} in {used.days / 7:.1f} weeks"
-    part = f"if all of them were false, that is {100 * used.per_week / promised:.0f} % of what is allowed"
-    return f"{allowed} In this replay {days}, {used.per_week:.2f} a week: {part}.{end}"
+    said, told = [allowed], judge.reference.get("budget", {})
+    if early.days:
+        said.append(f"At provisional limits, of which nothing is promised, {_opened(early)}.")
+    if used.days:
+        part = f"{100 * used.per_week / promised:.0f} % of what is allowed"
+        said.append(f"At calibrated limits {_opened(used)}: if all of them were false, that is {part}.")
+    if told.get("status") == "provisional":
+        said.append(f"Its limits are provisional until {told['until']}.")
+    return " ".join(said)
+
+
+def _opened(found: Realised) -> str:
+    days = number(found.openings, "day")
+    return f"drift incidents opened on {days} in {found.days / 7:.1f} weeks, {found.per_week:.2f} a week"
 
 
 def _incident(item: Told) -> Iterator[Text]:

@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
         return NOT_RUN
     year = Year(folder, files, begun)
     year.run()
-    lines = account(year.replay, year.events, year.since, year.left_out, around)
+    lines = account(year.replay, year.events, year.left_out, around)
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.write is not None:
         arguments.write.write_text(page(lines, time.monotonic() - begun))
@@ -97,13 +97,11 @@ def _line(ms: int, key: str, value: dict[str, Any]) -> bytes:
 class Year:
     """A replay that remembers what a year needs beside the alerts.
 
-    Attributes: events: of the alerts topic. since: day (ordinal) of the first limits by their status. left_out: days that taught
-        nothing, because everything stood apart.
+    Attributes: events: of the alerts topic. left_out: days that taught nothing, because everything stood apart.
     """
 
     def __init__(self, folder: Path, files: dict[str, Path], begun: float) -> None:
         self.events: list[dict[str, Any]] = []
-        self.since: dict[str, int] = {}
         self.left_out: set[str] = set()
         file = folder / "streamgauge.yaml"
         file.write_text(CONFIG)
@@ -119,7 +117,6 @@ class Year:
         if message.topic == "alerts":
             self.events.append(orjson.loads(to_line(AlertRecord(message.key, list(message.headers), message.value))))
         if message.topic == "panes" and (told := self.replay.judge.reference.get("budget")):
-            self.since.setdefault(told["status"], told["day"])
             self.left_out.update(told["left_out"])
 
     def _progress(self, size: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,14 +19,11 @@ from stream.judging.promise import KEPT_DAYS
 from stream.replay import Replay
 
 
-def account(
-    replay: Replay, events: list[dict[str, Any]], since: Mapping[str, int], left_out: Iterable[str], weather: Weather
-) -> list[str]:
+def account(replay: Replay, events: list[dict[str, Any]], left_out: Iterable[str], weather: Weather) -> list[str]:
     """Return the lines.
 
     Args:
-        events: of the alerts topic. since: day (ordinal) on which the first limits of each status came into force.
-        left_out: days that taught nothing.
+        events: of the alerts topic. left_out: days that taught nothing.
     """
     zone, pane = ZoneInfo(replay.plan.timezone), replay.plan.pane_ms
     shown = openings(events)
@@ -40,7 +37,7 @@ def account(
         for item in items:
             lines += told_with_weather(item, weather, zone, pane)
         lines.append("")
-    return lines + list(counts(replay, since)) + ["", *others(replay, rules, left_out)]
+    return lines + list(counts(replay)) + ["", *others(replay, rules, left_out)]
 
 
 def openings(events: Iterable[dict[str, Any]]) -> list[Told]:
@@ -75,31 +72,24 @@ def told_with_weather(item: Told, weather: Weather, zone: ZoneInfo, pane_ms: int
     yield f"    {weather.hour(int(at.timestamp() * 1000) - pane_ms)}"
 
 
-def counts(replay: Replay, since: Mapping[str, int]) -> Iterator[str]:
-    """Yield the openings against the promise, by the status of the limits and by owner."""
-    incidents, used, promised = replay.judge.incidents, replay.judge.realised(KEPT_DAYS), replay.plan.false_alarms
-    if incidents is None or incidents.promise.since is None:
+def counts(replay: Replay) -> Iterator[str]:
+    """Yield the openings by the limits they came of; promised is a number of those at calibrated ones."""
+    kinds = [(status, replay.judge.realised(KEPT_DAYS, status)) for status in ("provisional", "calibrated")]
+    used, promised = kinds[-1][1], replay.plan.false_alarms
+    if not any(found.days for _, found in kinds):
         yield "No limits were in force: drift was not watched."
         return
-    begin = incidents.promise.since
-    end = begin + used.days
-    first_calibrated = since.get("calibrated", end)
-    rows = [("limits", "owner", "from", "to", "weeks", "days with an opening", "a week")]
-    for owner in sorted({model.owner for model in replay.plan.models}):
-        for status, start, stop in (
-            ("provisional", begin, first_calibrated),
-            ("calibrated", first_calibrated, end),
-            ("together", begin, end),
-        ):
-            if stop > start:
-                opened = sum(start <= day < stop and who == owner for day, who, _ in incidents.promise.opened)
-                weeks = (stop - start) / 7
-                dates = (date.fromordinal(start).isoformat(), date.fromordinal(stop - 1).isoformat())
-                rows.append((status, owner, *dates, f"{weeks:.1f}", str(opened), f"{opened / weeks:.2f}"))
     yield f"Drift against the promise of {promised:.3g} a week for the whole file"
-    yield from aligned(rows, "  ")
-    kept = "no more than promised" if used.per_week <= promised else "more than promised; real years have real storms"
-    yield f"{number(used.openings, 'opening')} in {used.days / 7:.1f} weeks, {used.per_week:.2f} a week: {kept}."
+    rows = [
+        (status, f"{found.days / 7:.1f}", str(found.openings), f"{found.per_week:.2f}")
+        for status, found in kinds
+        if found.days
+    ]
+    yield from aligned([("limits", "weeks", "days with an opening", "a week"), *rows], "  ")
+    if used.days:
+        kept = used.per_week <= promised
+        said = "no more than promised" if kept else "more than promised; real years have real storms"
+        yield f"{number(used.openings, 'opening')} at calibrated limits, {used.per_week:.2f} a week: {said}."
 
 
 def others(replay: Replay, rules: list[Told], left_out: Iterable[str]) -> Iterator[str]:

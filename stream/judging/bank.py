@@ -41,7 +41,7 @@ EXPLAINS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judged:
     """What one closed pane says: findings, and the (check, subject) it could not judge, being too thin."""
 
     findings: list[Finding]
@@ -103,33 +103,33 @@ class Bank:
         """
         self.drift = self.drift.carry(self.section, reference, np.arange(len(self.section.fields)), quiet)
 
-    def judge(self, pane: ClosedPane, coarse: list[CoarsePane]) -> Verdict:
+    def judge(self, pane: ClosedPane, coarse: list[CoarsePane]) -> Judged:
         """Test one closed pane, and the coarse ones that are complete with it."""
         time = pane.index * self.pane_ms
         total = pane.counts.total() or FieldCounts.zero(len(self.section.fields))
         counts, bins = self.thin.add(total, pane.binned, time)
         self._expect(counts)
         view = View(counts, self.expected, bins)
-        verdict = Verdict([], set())
+        judged = Judged([], set())
         for name, check, _, inputs in FIELD_RULES:
             x, n = inputs(view)
             self.rules[name].update(x, n, time)
-            verdict.findings.extend(self._fields(self.rules[name], check, n, pane, view))
-            self._too_thin(verdict, check, n)
+            judged.findings.extend(self._fields(self.rules[name], check, n, pane, view))
+            self._too_thin(judged, check, n)
         n = view.binned
         self.drift.update(bins, n, pane, time)
-        verdict.findings.extend(self._fields(self.drift.gross, "drift", n, pane, view))
+        judged.findings.extend(self._fields(self.drift.gross, "drift", n, pane, view))
         for item in coarse:
-            verdict.findings.extend(self._shifts(item, pane))
-            verdict.findings.extend(self._selected(item, pane))
-        self._too_thin(verdict, "drift", n)
-        verdict.findings.extend(self._versions(pane))
-        verdict.findings.extend(self._stream(pane, time))
-        verdict.unjudged.difference_update((finding.check, finding.subject) for finding in verdict.findings)
-        return verdict
+            judged.findings.extend(self._shifts(item, pane))
+            judged.findings.extend(self._selected(item, pane))
+        self._too_thin(judged, "drift", n)
+        judged.findings.extend(self._versions(pane))
+        judged.findings.extend(self._stream(pane, time))
+        judged.unjudged.difference_update((finding.check, finding.subject) for finding in judged.findings)
+        return judged
 
-    def _too_thin(self, verdict: Verdict, check: str, n: NDArray[np.int64]) -> None:
-        verdict.unjudged.update((check, self.section.names[row]) for row in (n < MIN_N).nonzero()[0].tolist())
+    def _too_thin(self, judged: Judged, check: str, n: NDArray[np.int64]) -> None:
+        judged.unjudged.update((check, self.section.names[row]) for row in (n < MIN_N).nonzero()[0].tolist())
 
     def _expect(self, counts: FieldCounts) -> None:
         """Until a kind is declared or learned, a field's type is that of most of its values in the first pane with 30."""
@@ -169,7 +169,10 @@ class Bank:
             n, shares = int(coarse.bins[shift.row].sum()), self.drift.gross.shares[shift.row]
             if shift.family == MISSING:
                 n = int(coarse.presence[shift.row].sum())
-            extra = size_of(shift, self.section.bins[shift.row], shares) + kept_by(self.drift)
+            extra, kept = size_of(shift, self.section.bins[shift.row], shares), kept_by(self.drift, shift)
+            extra += (
+                f" ({kept})" if shift.provisional else ""
+            )  # in the first line of an alarm a person decides to believe it
             yield found(
                 self.stream,
                 shift.family,
@@ -177,8 +180,9 @@ class Bank:
                 check="drift",
                 onset_ms=shift.onset[1] * self.coarse_ms,
                 severity="ticket",
-                reference=f"{self.drift.status} {self.drift.until}".strip(),
+                reference=kept.replace("until ", ""),
                 statistical=True,
+                provisional=shift.provisional,
                 evidence=evidence,
             )
 

@@ -43,7 +43,7 @@ class Shift:
     Attributes:
         row: field. family: of `stream.contrasts.FAMILIES`. name: of the contrast within its field.
         statistic, limit: what was compared. onset: (earliest, likeliest, latest) coarse pane.
-        size: how far the contrast moved since then, in its own unit.
+        size: how far the contrast moved since then, in its own unit. provisional: whether the limit is.
     """
 
     row: int
@@ -53,6 +53,7 @@ class Shift:
     limit: float
     onset: tuple[int, int, int]
     size: float
+    provisional: bool = False
 
 
 class Drift:
@@ -85,7 +86,9 @@ class Drift:
         self.armed = np.isfinite(shares).all(axis=1)
         self.contrasts = Contrasts(section.bins, shares)
         self.series = self.contrasts.series(section.names)
-        self.baseline, limit, self._scale = normal_of(self.reference.get("normal"), self.series)
+        normal = self.reference.get("normal")
+        self.baseline, limit, self._scale = normal_of(normal, self.series)
+        self._young = set() if normal is None else young(normal, self.status)
         self.shift = ShiryaevRoberts(np.where(self._still[self.contrasts.rows], np.inf, limit))
         self.recent = Recent(len(self.series))
         first = np.unique(self.contrasts.rows[: -len(section.fields) or None], return_index=True)
@@ -192,6 +195,7 @@ class Drift:
             limit,
             onset,
             float(size),
+            self.series[k] in self._young,
         )
         return (statistic - limit) / float(self._scale[k]), shift
 
@@ -252,6 +256,12 @@ class Drift:
             getattr(self, name).restore(tree[name])
         for name, state in tree["guarded"].items():
             self.guarded[name].restore(state)
+
+
+def young(normal: dict[str, Any], status: str) -> set[str]:
+    """Return the series with a provisional limit: all as long as the file is young, then those that came later."""
+    calibrated = normal.get("calibrated", np.full(len(normal["series"]), status == "calibrated"))
+    return {name for name, known in zip(normal["series"], calibrated.tolist(), strict=True) if not known}
 
 
 def normal_of(

@@ -28,6 +28,7 @@ class Finding:
         reference: what it was compared with, in words or as a number.
         explains: checks of the same stream that follow from this one (a silent stream explains its stale features).
         statistical: stands under the false-alarm budget; resolved at the end of a quiet day instead of after 3 clean panes.
+        provisional: found at a limit of which nothing is promised yet.
         evidence: plain JSON: topic, spans [[partition, from, to]], examples [[partition, offset]], and what the check adds.
     """
 
@@ -45,6 +46,7 @@ class Finding:
     reference: str | float | None = None
     explains: tuple[str, ...] = ()
     statistical: bool = False
+    provisional: bool = False
     evidence: dict[str, Any] = field(default_factory=dict)
 
 

@@ -219,6 +219,8 @@ class Incidents:
             elif incident.again and finding.statistical and not incident.tells(finding):
                 self._count(incident, finding, begin)
                 after_all = not incident.again
+            elif finding.statistical and not finding.provisional:
+                self.promise.calibrated(incident.id)
             if incident.add(finding, live, day, now.wall_ms) or after_all:
                 news.setdefault(incident.id, (incident, []))[1].append(finding)
         transitions = []
@@ -238,7 +240,7 @@ class Incidents:
             self.promise.group(cause, incident.id)
             since = local_time(finding.onset_ms, self._plan.timezone).strftime("%Y-%m-%d %H:%M %Z")
             return f"Again since {since}: the change of the incident {cause}, which was over for a while."
-        first = self.promise.open(self._day(begin), self._owner(finding.model), incident.id)
+        first = self.promise.open(self._day(begin), self._owner(finding.model), incident.id, finding.provisional)
         incident.again, incident.grouped_with = "", first or ""
         return why
 

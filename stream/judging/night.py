@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stream.baselines import LEARNED
 from stream.judging.incidents import local_time
 from stream.judging.verdicts import Verdict, excluded, restarts
 from stream.judging.watch import Watch
@@ -17,7 +18,9 @@ def night_lesson(
     """Return the lesson of `stream.recalibrate.Night`; None when no local day has ended since the last one.
 
     A stream takes part from its first reference on. The day is that of the stream that is furthest: the others' last panes of
-    a day may be missing from a night, and are there in the next one.
+    a day may be missing from a night, and are there in the next one. With another budget or other holidays one is due at
+    once, also where a lesson was under way when they changed; new weights, which share out the same budget, wait for the next
+    day, and so does what follows a reference that a person brought back into force.
     """
     marks = [watch.panes.watermark for watch in watches.values() if watch.panes.watermark is not None]
     known = {name: watch for name, watch in watches.items() if name in reference}
@@ -25,14 +28,14 @@ def night_lesson(
         return None
     today = local_time(max(marks), plan.timezone).toordinal()
     told = reference.get("budget", {})
-    if told.get("day", 0) >= today and _fits(told, plan):
+    settings = {"holidays": list(plan.holidays), "false_alarms": plan.false_alarms}
+    if told.get("day", 0) >= today and _fits(told, plan) and (_holds(told, settings) or LEARNED in told):
         return None
     return {
         "day": today,
         "timezone": plan.timezone,
-        "holidays": list(plan.holidays),
         "coarse_ms": plan.coarse_ms,
-        "false_alarms": plan.false_alarms,
+        **settings,
         "weights": {name: plan.model(plan.stream(name).model).weight for name in known},
         "sections": {name: watch.section.to_dict() for name, watch in known.items()},
         "reference": {name: part_of(reference, name, plan) for name in known},
@@ -50,6 +53,8 @@ def part_of(reference: Mapping[str, Any], stream: str, plan: Plan) -> dict[str, 
 
 
 def _fits(told: Mapping[str, Any], plan: Plan) -> bool:
-    return all(
-        told.get(name, value) == value for name, value in (("coarse_ms", plan.coarse_ms), ("timezone", plan.timezone))
-    )
+    return _holds(told, {"coarse_ms": plan.coarse_ms, "timezone": plan.timezone})
+
+
+def _holds(told: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    return all(told.get(name, value) == value for name, value in settings.items())

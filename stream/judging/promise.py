@@ -1,14 +1,19 @@
 """What the false-alarm budget promised and what came of it: the openings of statistical incidents, counted as they are promised.
 
-An *opening* is a local day on which a statistical incident opens for an owner. A second one of the same day keeps its own event
-and gauge, but it is grouped with the first: whoever was called that day is not called again (architecture). So is one that tells
-of a known change again (`stream.judging.again`). Whoever calls a grouped one an incident says that the opening was a true one.
+Promised is a number of *days* a week for the whole file, and only of calibrated limits (`detectors.risk_control`). So a day on
+which statistical incidents open is one opening, whoever is called, and what opens at provisional limits is counted apart: while
+there are no others, and of a field that is too young for them.
+
+Calling is by owner: a second incident of the same day keeps its own event and gauge, but it is grouped with the first, since
+whoever was called that day is not called again (architecture). So is one that tells of a known change again
+(`stream.judging.again`). Whoever calls a grouped one an incident says so of the first; an opening is a true one when all are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from stream.judging.verdicts import Verdict
@@ -20,10 +25,10 @@ WINDOW_DAYS = 56
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """What became of a promise over some days, or since limits were there first.
+    """What came of limits of one kind.
 
     Attributes:
-        openings: counted ones. true: those that a person called an incident. days: over which.
+        openings: days with one. true: those that a person called incidents. days: on which such limits were in force.
     """
 
     openings: int
@@ -37,28 +42,39 @@ class Realised:
 
 
 class Promise:
-    """Attributes: since: local day (ordinal) from which on statistics had limits; None before. opened: (day, owner, incident).
+    """Attributes: limits: (local day, status) from which on limits were learning, provisional or calibrated.
+    opened: (day, owner, incident). provisional: incidents of these that found something at provisional limits alone.
     grouped: incident that was not counted -> the one that was; the newest 1,000.
     """
 
     def __init__(self) -> None:
-        self.since: int | None = None
+        self.limits: list[tuple[int, str]] = []
         self.opened: list[tuple[int, str, str]] = []
+        self.provisional: set[str] = set()
         self.grouped: dict[str, str] = {}
 
-    def armed(self, day: int) -> None:
-        """Limits are in force from this day on."""
-        self.since = day if self.since is None else self.since
+    def armed(self, day: int, status: str) -> None:
+        """Limits of this kind are in force from this day on."""
+        before = [item for item in self.limits if item[0] < day]
+        if not before or before[-1][1] != status:
+            before.append((day, status))
+        self.limits = before[-KEPT_DAYS:]
 
-    def open(self, day: int, owner: str, incident: str) -> str | None:
+    def open(self, day: int, owner: str, incident: str, provisional: bool = False) -> str | None:
         """Count an opening; return the incident with which it is grouped, None if it is the first of its owner's day."""
         first = next((name for on, who, name in self.opened if (on, who) == (day, owner)), None)
         if first is None:
             self.opened = [item for item in self.opened if item[0] > day - KEPT_DAYS] + [(day, owner, incident)]
-        if first is None or first == incident:
-            return None
-        self.group(first, incident)
-        return first
+            self.provisional = {name for *_, name in self.opened} & {*self.provisional, incident}
+        elif first != incident:
+            self.group(first, incident)
+        if not provisional:
+            self.calibrated(incident)
+        return None if first == incident else first
+
+    def calibrated(self, incident: str) -> None:
+        """Something in an incident was found at a calibrated limit: its opening was promised not to be."""
+        self.provisional -= {incident, self.grouped.get(incident, incident)}
 
     def group(self, first: str, incident: str) -> None:
         """An incident is no opening of its own: what is said of it is said of the first."""
@@ -68,25 +84,34 @@ class Promise:
         for name in list(self.grouped)[:-KEPT_GROUPED]:
             del self.grouped[name]
 
-    def realised(self, today: int, verdicts: Iterable[Verdict] = (), window: int = WINDOW_DAYS) -> Realised:
-        """Return what has come of the promise up to a local day, over so many days."""
-        if self.since is None or today < self.since:
-            return Realised(0, 0, 0)
-        begin = max(self.since, today - window + 1)
-        names = [name for day, _, name in self.opened if begin <= day <= today]
+    def realised(
+        self, today: int, verdicts: Iterable[Verdict] = (), window: int = WINDOW_DAYS, status: str = "calibrated"
+    ) -> Realised:
+        """Return what has come of limits of one kind up to a local day, over so many days: of calibrated ones, of the promise."""
+        days: set[int] = set()
+        for (begin, what), (end, _) in pairwise([*self.limits, (today + 1, "")]):
+            if what == status:
+                days.update(range(max(begin, today - window + 1), min(end, today + 1)))
+        names: dict[int, list[str]] = {}
+        for day, _, name in self.opened:
+            if day in days and not (status == "calibrated" and name in self.provisional):
+                names.setdefault(day, []).append(name)
         judged = {given["incident"]: given["verdict"] for given in verdicts if given["verdict"] != "mute"}
         true = {name for name, word in judged.items() if word == "incident"}
         true |= {self.grouped[name] for name in true if name in self.grouped}
-        return Realised(len(names), sum(name in true for name in names), today - begin + 1)
+        return Realised(len(names), sum(true.issuperset(own) for own in names.values()), len(days))
 
     def state(self) -> dict[str, Any]:
         return {
-            "since": self.since,
+            "limits": [list(item) for item in self.limits],
             "opened": [list(item) for item in self.opened],
+            "provisional": sorted(self.provisional),
             "grouped": dict(self.grouped),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
-        self.since = tree["since"]
+        """Go on from what `state` returned; earlier releases did not tell apart, and count anew from the next night on."""
+        self.limits = [(day, status) for day, status in tree.get("limits", [])]
         self.opened = [(day, owner, incident) for day, owner, incident in tree["opened"]]
+        self.provisional = set(tree.get("provisional", []))
         self.grouped = dict(tree.get("grouped", {}))

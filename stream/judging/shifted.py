@@ -67,6 +67,8 @@ def dated(shift: Shift, coarse_ms: int) -> dict[str, Any]:
     }
 
 
-def kept_by(drift: Drift) -> str:
-    """Say that a limit is provisional: the first line of an alarm is where a person decides whether to believe it."""
-    return f" (provisional until {drift.until})" if drift.status == "provisional" else ""
+def kept_by(drift: Drift, shift: Shift) -> str:
+    """Say what a limit rests on: ``calibrated``, ``provisional until`` a date, or ``provisional`` while its field is young."""
+    if not shift.provisional:
+        return "calibrated"
+    return f"provisional until {drift.until}" if drift.until else "provisional"

@@ -85,5 +85,5 @@ def test_a_night_follows_the_first_reference_also_after_a_kill(broker: Broker, t
     assert FIRST_DAY + 9 <= budget["day"] <= FIRST_DAY + DAYS
     assert 8 <= budget["days"] <= budget["day"] - FIRST_DAY
     assert after.incidents is not None
-    assert after.incidents.promise.since is not None
+    assert after.incidents.promise.limits[-1][1] == "provisional"
     assert not [event for event in bench.events() if event[0] == "drift"], "nothing moved"

@@ -213,6 +213,9 @@ def test_a_baseline_is_built_from_a_file_of_records(
     assert (code, "replaying: 100 %" in err) == (0, True), err
     assert "fraud.features: learning" in out
     assert "  country  category, " in out
+    assert out.endswith(
+        f'\nto bring it into force: streamgauge baseline adopt -c {configuration.file} {target} --why "..."\n'
+    )
     found = read(target)
     assert sorted(found.reference) == ["budget", "fraud.features"]
     assert found.layout.sections["fraud.features"].learned

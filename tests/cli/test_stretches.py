@@ -17,11 +17,11 @@ BEGIN, HOUR = 1_767_571_200_000, 3_600_000
 CHANGE = (BEGIN, BEGIN + HOUR)
 
 
-def topic(address: str, backs: list[int], each: int = 60) -> str:
+def topic(address: str, backs: list[int], each: int = 60, size: int = 2) -> str:
     """Return a topic of two partitions with an hour of records so long before the change, for each of some times."""
     name = unique("stretches")
     rows = [
-        Row(b"{}", None, i % 2, BEGIN - back + i * HOUR // each)
+        Row(b"{" + b" " * (size - 2) + b"}", None, i % 2, BEGIN - back + i * HOUR // each)
         for back in sorted(backs, reverse=True)
         for i in range(each)
     ]
@@ -70,6 +70,17 @@ def test_a_sample_lies_evenly_over_partitions_and_time(
     assert 350 < max(offsets) < 400
     gaps = {b - a for a, b in zip(sorted(set(offsets)), sorted(set(offsets))[1:], strict=False)}
     assert max(gaps) < 50, "no part of the hour is left out"
+
+
+def test_what_is_read_is_bounded_in_bytes_too(broker: Kafka | EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic of large records: less of each piece, and every piece; what one fetch brings may lie above the bound."""
+    monkeypatch.setattr(stretches, "MOST_BYTES", 4 << 20)
+    monkeypatch.setattr(stretches, "PER_PIECE", 100)
+    name = topic(broker.address, [HOUR, 0], each=400, size=50_000)
+    (before, now), (_, offsets) = read(broker.address, name)
+    assert (before.held, now.held) == (400, 400)
+    assert 0 < 50_000 * (before.read + now.read) <= (4 << 20) + 10 * (1 << 18)
+    assert max(offsets) > 350, "the last piece is there"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def replayed(weeks: data.Flights, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def lines_of(replayed: year.Year, around: Weather) -> list[str]:
-    return account(replayed.replay, replayed.events, replayed.since, replayed.left_out, around)
+    return account(replayed.replay, replayed.events, replayed.left_out, around)
 
 
 def test_every_incident_is_listed_with_the_day_and_the_hour_at_three_airports(
@@ -96,15 +96,16 @@ def test_the_count_is_that_of_the_judge(replayed: year.Year, around: Weather) ->
     incidents = replayed.replay.judge.incidents
     assert incidents is not None
     assert incidents.promise.opened
-    used = replayed.replay.judge.realised(KEPT_DAYS)
     lines = lines_of(replayed, around)
-    together = next(line for line in lines if line.startswith("  together")).split()
-    assert together[1:] == ["gate-operations", *together[2:4], f"{used.days / 7:.1f}", str(used.openings), together[-1]]
-    assert together[-1] == f"{used.per_week:.2f}"
-    assert together[-1] in budget(replayed.replay)
-    days = {(day, owner) for day, owner, _ in incidents.promise.opened}
-    assert used.openings == len(days), "a day counts once for its owner"
-    assert any(line.startswith(f"{number(used.openings, 'opening')} in ") for line in lines)
+    for status in ("provisional", "calibrated"):
+        found = replayed.replay.judge.realised(KEPT_DAYS, status)
+        rows = [line.split() for line in lines if line.startswith(f"  {status}")]
+        row = [status, f"{found.days / 7:.1f}", str(found.openings), f"{found.per_week:.2f}"]
+        assert rows == ([row] if found.days else [])
+        said = f"{number(found.openings, 'day')} in {found.days / 7:.1f} weeks, {found.per_week:.2f} a week"
+        assert (said in budget(replayed.replay)) == bool(found.days)
+        if found.days and status == "calibrated":
+            assert any(line.startswith(f"{number(found.openings, 'opening')} at calibrated limits") for line in lines)
 
 
 def test_rules_are_counted_apart(replayed: year.Year, around: Weather) -> None:

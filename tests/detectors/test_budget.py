@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
+from detectors import budget
 from detectors.baseline import Baseline, fit, long_run
 from detectors.budget import Series, learn, run, weeks_of
 from detectors.calendar import place
@@ -151,6 +152,18 @@ class TestBaseline:
         series = quarters(8, 1, np.random.default_rng(5))
         base = fitted(series)
         assert base.residual(np.array([1e9]), np.array([100]), 0, 0)[0] == 4.0
+
+    @pytest.mark.parametrize("gone", [[], [10], [13, 14], list(range(14, 21))])
+    def test_days_that_are_left_out_as_a_whole_leave_the_blocks_of_the_others_alone(self, gone):
+        """Blocks count panes, not hours: a block never holds panes of two days that did not follow each other."""
+        series = quarters(6, 3, np.random.default_rng(4))
+        series.x[:] += np.random.default_rng(5).normal(size=(42, 3))[series.days]  # what a glued block would lose
+        kept = np.flatnonzero(~np.isin(series.days, gone))
+        part = series.take(kept)
+        timed = fit(part.x, part.n, part.days, part.groups, part.slots, kept * series.pane_ms)
+        assert np.array_equal(budget.fitted(series, kept).longrun, timed.longrun)
+        noon = fit(part.x, part.n, part.days, part.groups, part.slots, kept * series.pane_ms + 12 * 3_600_000)
+        assert not np.allclose(noon.longrun, timed.longrun, rtol=0.01), "days from noon to noon would be seen"
 
     def test_long_run_of_an_autoregression(self):
         """AR(1) with 0.9 has a long-run sd of sqrt((1+.9)/(1-.9)) = 4.4 times its own; a mean over a day is close to it."""

@@ -187,7 +187,7 @@ def test_a_true_alarm_that_was_grouped_makes_the_opening_a_true_one() -> None:
     (zip_code,) = observe(board, 121, moved("amount", 28, 40), moved("zip", 120, 120))
     (city,) = observe(board, 130, moved("amount", 28, 40), moved("zip", 120, 120), moved("city", 130, 130))
     assert city.grouped_with == zip_code.id
-    board.promise.armed(1)
+    board.promise.armed(1, "calibrated")
     today = board.promise.opened[-1][0]
     judged = [{"incident": city.id, "verdict": "incident"}]
     assert board.promise.realised(today, judged).true == 1

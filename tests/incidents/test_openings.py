@@ -1,4 +1,4 @@
-"""Openings of statistical incidents: counted by owner and local day, as the false-alarm budget promises them."""
+"""Openings of statistical incidents: told by owner and local day, counted by day, as the false-alarm budget promises them."""
 
 from __future__ import annotations
 
@@ -145,10 +145,17 @@ def verdict(incident: str, word: str) -> dict[str, Any]:
 
 def promised(since: int, *opened: tuple[int, str, str]) -> Promise:
     account = Promise()
-    account.armed(since)
+    account.armed(since, "calibrated")
     for item in opened:
         account.open(*item)
     return account
+
+
+def restored(account: Promise) -> Promise:
+    """Return it through JSON, as a checkpoint has it."""
+    again = Promise()
+    again.restore(json.loads(json.dumps(account.state())))
+    return again
 
 
 def test_nothing_is_realised_before_something_is_promised() -> None:
@@ -157,11 +164,11 @@ def test_nothing_is_realised_before_something_is_promised() -> None:
     account.open(5, "a", "one")
     assert account.realised(10) == Realised(0, 0, 0)
     assert account.realised(10).per_week == 0.0
-    account.armed(8)
+    account.armed(8, "calibrated")
     assert account.realised(7) == Realised(0, 0, 0)
     assert account.realised(10) == Realised(0, 0, 3), "what opened before is not part of it"
-    account.armed(9)
-    assert account.since == 8
+    account.armed(9, "calibrated")
+    assert account.limits == [(8, "calibrated")]
 
 
 def test_the_rate_is_of_false_ones_over_the_days_of_the_window() -> None:
@@ -183,6 +190,55 @@ def test_the_rate_is_of_false_ones_over_the_days_of_the_window() -> None:
     assert account.realised(15, window=1) == Realised(1, 0, 1)
 
 
+def test_a_day_is_one_opening_whoever_is_called() -> None:
+    """That is what the file promises; it is a false one unless everything that opened was an incident."""
+    account = promised(1, (3, "a", "one"), (3, "b", "two"))
+    assert account.realised(7) == Realised(1, 0, 7)
+    assert account.realised(7, [verdict("one", "incident")]) == Realised(1, 0, 7)
+    assert account.realised(7, [verdict("one", "incident"), verdict("two", "incident")]) == Realised(1, 1, 7)
+
+
+def test_provisional_limits_promise_nothing() -> None:
+    """Neither while there are no others nor where a field is too young for them; limits may become provisional again."""
+    account = Promise()
+    for day, status in (
+        (2, "provisional"),
+        (3, "provisional"),
+        (10, "calibrated"),
+        (20, "provisional"),
+        (24, "calibrated"),
+    ):
+        account.armed(day, status)
+    for day in (4, 12, 13, 21, 25):
+        account.open(day, "a", str(day), provisional=day in (4, 13, 21))
+    account = restored(account)
+    assert account.realised(29) == Realised(2, 0, 16)
+    assert account.realised(29, status="provisional") == Realised(2, 0, 12)
+    assert account.realised(29, window=9, status="provisional") == Realised(1, 0, 3)
+    account.open(13, "a", "another of the day")
+    assert account.realised(29) == Realised(3, 0, 16), "of which something was promised"
+
+
+def test_an_opening_is_promised_not_to_be_once_a_calibrated_limit_is_crossed_in_it() -> None:
+    """Whatever joined first: a young field must not hide the others."""
+    board = Incidents(plan(pane_ms=HOUR))
+    board.promise.armed(DAY_0, "calibrated")
+    young = shifted("amount", 5, 7, 9, provisional=True)
+    observe(board, 60, young)
+    assert board.promise.realised(DAY_0 + 6) == Realised(0, 0, 7)
+    observe(board, 61, young, shifted("zip", 5, 7, 9))
+    assert len(board.open()) == 1
+    assert board.promise.realised(DAY_0 + 6) == Realised(1, 0, 7)
+
+
+def test_what_an_earlier_release_left_counts_anew_from_the_next_night_on() -> None:
+    account = Promise()
+    account.restore({"since": 3, "opened": [[4, "a", "one"]], "grouped": {}})
+    assert account.realised(9) == Realised(0, 0, 0)
+    account.armed(10, "calibrated")
+    assert account.realised(11) == Realised(0, 0, 2)
+
+
 def test_old_openings_are_dropped_when_new_ones_come() -> None:
     account = promised(1, (1, "a", "one"), (KEPT_DAYS, "a", "two"))
     assert len(account.opened) == 2
@@ -198,20 +254,21 @@ items = st.lists(st.tuples(st.integers(1, 60), st.sampled_from("ab"), st.sampled
 def test_it_is_what_a_list_of_all_would_say(
     told: list[tuple[int, str, str]], at: int, today: int, window: int, true: set[str]
 ) -> None:
-    """The first of each owner and day, within the window; true by what is said of it, or of one grouped with it."""
+    """The first of each owner and day, by day, within the window; true by what is said of it, or of one grouped with it."""
     account, first, joined = promised(10), dict[tuple[int, str], str](), dict[str, str]()
     for number, (day, owner, name) in enumerate(sorted(told)):
         if number == at:
-            saved = json.loads(json.dumps(account.state()))
-            account = Promise()
-            account.restore(saved)
+            account = restored(account)
         grouped = account.open(day, owner, name)
         known = first.setdefault((day, owner), name)
         assert grouped == (None if known == name else known)
         joined |= {name: grouped} if grouped else {}
     begin = max(10, today - window + 1)
-    counted = [name for (day, _), name in first.items() if begin <= day <= today]
+    counted: dict[int, list[str]] = {}
+    for (day, _), name in first.items():
+        if begin <= day <= today:
+            counted.setdefault(day, []).append(name)
     said = [verdict(name, "incident") for name in true]
     meant = true | {joined[name] for name in true if name in joined}
-    expected = Realised(len(counted), sum(name in meant for name in counted), today - begin + 1)
+    expected = Realised(len(counted), sum(meant.issuperset(names) for names in counted.values()), today - begin + 1)
     assert account.realised(today, said, window) == (expected if today >= 10 else Realised(0, 0, 0))

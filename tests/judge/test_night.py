@@ -241,6 +241,9 @@ def test_a_young_field_learns_alone_and_joins_with_four_weeks_in_the_pool() -> N
         tree = learned(lesson(MONDAY + age, *NAMES), kept)
         assert (tree["budget"]["series"], tree["budget"]["young"]) == (15 - young, young), age
         assert np.isfinite(list(limits(tree).values())).all(), age
+        normal = tree[STREAM]["normal"]
+        told = {name for name, known in zip(normal["series"], normal["calibrated"], strict=True) if not known}
+        assert told == {name for name in normal["series"] if young and name.startswith("c/")}
         if age == 56:
             alone = learned(lesson(MONDAY + age, "a", "b"), panes({name: data[name] for name in "ab"}))
             assert same(part(alone, "a", "b"), part(tree, "a", "b"))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stream.baseline_fit import held
 from stream.codec import digest, pack
 from stream.gathering import Kept
 from stream.judging.drift import Drift
 from stream.judging.findings import Finding
+from stream.judging.promise import Realised
 from stream.judging.verdicts import note
 from stream.layout import Bins
 from stream.plan import Field
@@ -101,7 +104,7 @@ def test_nothing_is_told_before_there_are_limits(first: dict[str, Any] | None) -
     assert judge.drifts() == []
     assert judge.drift.status == "learning"
     assert judge.judge.incidents is not None
-    assert judge.judge.incidents.promise.since is None, "nothing was promised"
+    assert judge.judge.incidents.promise.limits == [], "nothing was promised"
 
 
 def unlimited(learned: dict[str, Any]) -> dict[str, Any]:
@@ -230,6 +233,26 @@ def test_a_night_is_due_once_a_day_and_not_before_a_first_reference() -> None:
     assert judge.judge.recalibration() is None
 
 
+@pytest.mark.parametrize("changed", [{"false_alarms": 2.0}, {"holidays": ("2026-02-03",)}])
+def test_changed_settings_are_learned_at_once(changed: dict[str, Any]) -> None:
+    """Also when they changed while a night was learning: what it learned is of the old ones, and another lesson follows."""
+    judge = watching({STREAM: reference(*NAMES)})
+    judge.hours(25)
+    old = judge.judge.recalibration()
+    assert old is not None
+    judge.adopt("layout", replace(judge.layout, plan=replace(judge.layout.plan, **changed)).to_dict())
+    judge.refer(learned(old, judge.kept))
+    new = judge.judge.recalibration()
+    assert new is not None
+    assert [name for name in new if new[name] != old[name] and name != "reference"] == list(changed)
+    assert judge.night() is not None
+    assert judge.judge.recalibration() is None
+    judge.refer(held(tree(), judge.judge.reference, old["day"]))
+    assert judge.judge.recalibration() is None, "what a person brought back holds until midnight"
+    judge.until_night()
+    assert judge.judge.recalibration() is not None
+
+
 def test_a_night_without_panes_is_not_asked_for_again_before_the_next() -> None:
     """Whatever was lost of the topic: it waits for a day, and the reference in force goes on."""
     judge = watching({STREAM: reference(*NAMES)})
@@ -245,12 +268,42 @@ def test_a_night_without_panes_is_not_asked_for_again_before_the_next() -> None:
     assert judge.judge.recalibration() is not None
 
 
-def test_a_promise_begins_with_the_first_limits() -> None:
-    """And counts the day of an opening; calling it an incident takes it off the false ones."""
+def calibrated(*young: str) -> dict[str, Any]:
+    """Return a reference of a file that is calibrated, but for the series of some fields."""
+    normal = tree()[STREAM]["normal"]
+    known = np.array([name.partition("/")[0] not in young for name in normal["series"]])
+    status = {"status": "calibrated", "until": ""}
+    own = {**tree()[STREAM], **status, "normal": {**normal, "calibrated": known}}
+    return {"budget": {**tree()["budget"], **status}, STREAM: own}
+
+
+def test_what_opens_at_provisional_limits_is_counted_apart() -> None:
+    """Nothing was promised of it."""
     judge = watching()
+    judge.hours(24)
+    judge.hours(20, {"a": 0.5})
+    assert judge.judge.realised() == Realised(0, 0, 0)
+    assert judge.judge.realised(status="provisional") == Realised(1, 0, 2)
+
+
+@pytest.mark.parametrize(("young", "openings"), [((), 1), (("a",), 0), (("b",), 1)])
+def test_a_young_field_of_a_calibrated_file_says_that_it_is_provisional(young: tuple[str, ...], openings: int) -> None:
+    """In the first line and in the evidence; of it nothing was promised."""
+    judge = watching(calibrated(*young))
+    judge.hours(24)
+    judge.hours(20, {"a": 0.5})
+    (event, *_) = judge.drifts()
+    assert judge.judge.realised() == Realised(openings, 0, 2)
+    assert event["reference"] == ("calibrated" if openings else "provisional")
+    assert ("(provisional)" in event["annotations"]["summary"]) == (not openings)
+
+
+def test_a_promise_begins_with_the_first_calibrated_limits() -> None:
+    """And counts the day of an opening; calling it an incident takes it off the false ones."""
+    judge = watching(calibrated())
     assert judge.judge.incidents is not None
     promise = judge.judge.incidents.promise
-    assert promise.since == MONDAY + DAYS
+    assert promise.limits == [(MONDAY + DAYS, "calibrated")]
     judge.hours(24)
     judge.hours(20, {"a": 0.5})
     realised = judge.judge.realised()
@@ -261,8 +314,8 @@ def test_a_promise_begins_with_the_first_limits() -> None:
         1,
         0.0,
     )
-    judge.refer({**tree(), "budget": {**tree()["budget"], "day": MONDAY + DAYS + 1}})
-    assert promise.since == MONDAY + DAYS, "a later night promises nothing new"
+    judge.refer({"budget": {**calibrated()["budget"], "day": MONDAY + DAYS + 1}})
+    assert promise.limits == [(MONDAY + DAYS, "calibrated")], "a later night promises nothing new"
 
 
 @functools.cache

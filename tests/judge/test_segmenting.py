@@ -36,8 +36,8 @@ def moved(bins: Bins = GAUSS) -> Moved:
     return Moved("a", "a moved", bins, 1000, SHARES[0], nothing, 0, 1, [], "", None)
 
 
-def split(before: Table, now: Table, bins: Bins = GAUSS) -> Split:
-    return where_moved(moved(bins), CONTRASTS, SECTION, "origin", before, now, 0)
+def split(before: Table, now: Table, bins: Bins = GAUSS, section: Section = SECTION) -> Split:
+    return where_moved(moved(bins), CONTRASTS, section, "origin", before, now, 0)
 
 
 def lines(item: Split) -> list[str]:
@@ -84,6 +84,17 @@ def test_small_segments_are_others_and_no_value_is_a_segment_too() -> None:
     assert found.parts[0].name == "without a value"
     assert found.parts[0].change == "not there before"
     assert "others" not in [part.name for part in found.parts]
+
+
+def test_a_value_that_reads_like_our_own_words_is_quoted() -> None:
+    """Small segments together are others; a value of that name is not."""
+    names = ("others", "category 3", "", "b", "c", "d")
+    section = SECTION.replace(bins=(GAUSS, Bins("category", NONE, np.arange(6), np.arange(6), names)))
+    small = dict.fromkeys(range(3, 6), (29, 0.0, 0))
+    for last, said in ((small, "others"), ({2: (10_000, 0.0, 0)}, "''")):
+        before = {0: (10_000, 0.0, 0), 1: (10_000, 0.0, 0), **last}
+        found = split(counts(1, before), counts(2, {**before, 0: (10_000, 3.0, 0)}), section=section)
+        assert {part.name for part in found.parts} == {"'others'", "'category 3'", said}
 
 
 def test_a_category_that_may_not_be_shown_is_a_number() -> None:
