@@ -170,9 +170,8 @@ class Bank:
             if shift.family == MISSING:
                 n = int(coarse.presence[shift.row].sum())
             extra, kept = size_of(shift, self.section.bins[shift.row], shares), kept_by(self.drift, shift)
-            extra += (
-                f" ({kept})" if shift.provisional else ""
-            )  # in the first line of an alarm a person decides to believe it
+            if shift.provisional:  # the first line of an alarm is where a person decides whether to believe it
+                extra += f" ({kept})"
             yield found(
                 self.stream,
                 shift.family,
