@@ -183,7 +183,8 @@ FALSE_ALARMS_REALISED = _gauge(
     (),
     "1",
     "max",
-    "Days on which drift incidents opened, less those that a person called an incident, over the last eight weeks.",
+    "Days with calibrated limits on which drift incidents opened, less those on which a person called all of them incidents, "
+    "over the last eight weeks; absent before limits are calibrated.",
 )
 ALERT_EVENTS = _counter(
     "alert_events", ("check", "severity", "status"), "events", "max", "Alert events by check, severity and status."
