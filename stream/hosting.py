@@ -47,7 +47,7 @@ class JudgeHost:
         refusals: topics of ours that refuse writes at present, with the last error.
         failed_sends: how many sends of alerts were refused. ticked: wall clock (s) of the last accepted tick of ours.
         heartbeat: wall clock (s) of the last moment at which everything was out and every partition had an owner that reads on.
-        checkpointed: wall clock (s) of the last stored checkpoint.
+        checkpointed: wall clock (s) of the last stored checkpoint. proposing: what it learns, and how that went.
         crossing: the ledger lost what was not judged. Nothing is judged until a note says where to go on, and no positions are
             stored until that is in a checkpoint: whoever comes next must find the same note behind them.
     """
@@ -71,7 +71,7 @@ class JudgeHost:
         self._store = store
         self._ledger = ledger
         self._tail = Tail(brokers, f"{app}.ledger")
-        self._proposing = Proposing(app, brokers, producer, store, ledger, clocks)
+        self.proposing = Proposing(app, brokers, producer, store, ledger, clocks)
 
     async def run(self) -> None:
         """Take the lease and hold it until `stop`, or until cancelled."""
@@ -86,7 +86,7 @@ class JudgeHost:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-            self._proposing.stop()
+            self.proposing.stop()
             await self._tail.stop()
 
     async def _restore(self) -> None:
@@ -243,7 +243,7 @@ class JudgeHost:
         """Write what the ledger should say. What cannot be written now is written at the next turn."""
         try:
             if self.judge.judged is None:
-                await self._proposing.propose(self.judge)
+                await self.proposing.propose(self.judge)
             else:
                 await self._end_gap(self.judge.judged)
         except TRANSIENT as error:

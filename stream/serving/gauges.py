@@ -12,6 +12,7 @@ from detectors import Status
 from stream.hosting import JudgeHost
 from stream.judging.watch import Watch
 from stream.learn import MIN_PANES
+from stream.proposing import Proposing
 from stream.recalibrate import EPOCH
 from stream.serving import metrics as m
 from stream.serving.exposition import PAUSE, Registry
@@ -62,6 +63,7 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
     yield m.PUBLISH_LAG, (), max(worker.ledger.fold.offset - host.host.published, 0)
     yield m.CHECKPOINT, (), host.checkpointed
     yield m.GAPS, (), host.judge.gaps
+    yield from learning(host.proposing)
     if host.judge.incidents is None or not worker.speaks:
         return
     yield m.FALSE_ALARMS, (), (worker.layout.plan if worker.layout else worker.plan).false_alarms
@@ -76,6 +78,13 @@ def _incidents(worker: Worker) -> Iterator[Sample]:
         yield m.INCIDENT_INFO, (item.model, item.check, item.subject, item.id, owners.get(item.model, "")), 1
     for (check, severity, status), count in host.events.items():
         yield m.ALERT_EVENTS, (check, severity, status), count
+
+
+def learning(proposing: Proposing) -> Iterator[Sample]:
+    """Every reason from the start: a counter that begins with 1 did not rise, as Prometheus sees it."""
+    yield m.LEARNED, (), proposing.learned
+    for reason, count in proposing.failures.items():
+        yield m.LEARNING_FAILURES, (reason,), count
 
 
 def _streams(worker: Worker) -> Iterator[Sample]:

@@ -129,6 +129,20 @@ CHECKPOINT = _gauge(
     "max",
     "Wall clock of the last stored checkpoint; 0 before the first.",
 )
+LEARNED = _gauge(
+    "learning_last_success_timestamp_seconds",
+    (),
+    "s",
+    "max",
+    "Wall clock at which this judge last learned a reference; 0 before the first.",
+)
+LEARNING_FAILURES = _counter(
+    "learning_failures",
+    ("reason",),
+    "failures",
+    "sum",
+    "Attempts to learn a reference that came to nothing: failed, killed (want of memory), not_stored or timeout.",
+)
 PUBLISH_LAG = _gauge(
     "publish_lag_records", (), "records", "max", "Ledger records judged whose outputs are not acknowledged."
 )
