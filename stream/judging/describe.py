@@ -89,7 +89,9 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "other": lambda f: f"the mix of {f.subject} has changed{_evidence(f)}",
     "unseen": lambda f: f"{f.subject} has values that the reference did not have{_evidence(f)}",
     "missing": lambda f: f"the share of records without {f.subject} has changed{_evidence(f)}",
-    "disarmed": lambda f: f"rules that the history of the stream would have set off were disarmed{f.extra}",
+    "disarmed": lambda f: (
+        f"rules that the history of the stream would have set off more often than false alarms may come were disarmed{f.extra}"
+    ),
     "selected": lambda f: f"{f.subject} has changed, says a detector that was selected: {f.value:.3g}{f.extra}",
     "new_version": lambda f: f"model version {f.subject} appeared in {f.n} records",
     "new_configuration": lambda f: f"another configuration is in force{f.extra}",

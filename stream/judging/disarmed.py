@@ -1,9 +1,13 @@
-"""Rules that are normal for a stream: one that would have fired over its history is disarmed, and a ticket says so.
+"""Rules that are normal for a stream: one that its history would have set off too often is disarmed, and a ticket says so.
 
 Rules stand outside the false-alarm budget and are armed from the first pane. What the topic held before the monitor came is
-judged like everything else, only nothing is told of it; a rule that found something there on two days that teach would call
-people for what has always been so. Only history counts: what was found while somebody was watching is for that person to judge
-(``streamgauge verdict``). As the history grows old its days are forgotten, and the rule is armed again.
+judged like everything else, only nothing is told of it; a rule that found something there again and again would call people for
+what has always been so. How often is too often follows from what the user stated: ``false_alarms: 1 per week`` is what the whole
+file may ask of people for nothing, so a rule that alone would have fired on more days than that is disarmed. Of eight weeks that
+is nine days: two honest outages in two months are no reason to stop watching for the third.
+
+Only history counts: what was found while somebody was watching is for that person to judge (``streamgauge verdict``), so no
+incident counts here, whatever it was called. As the history grows old its days are forgotten, and the rule is armed again.
 """
 
 from __future__ import annotations
@@ -12,34 +16,48 @@ from collections.abc import Iterable
 from typing import Any
 
 from detectors.provisional import taught
+from detectors.risk_control import DAYS
 from stream.judging.findings import Finding
 from stream.judging.incident import Key, key_of
 from stream.recalibrate import REACH_DAYS
 
 LEAST_DAYS = 2
+"""However short the history and small the budget, one day is an event and no habit."""
+
+MOST_SHARE = 0.5
+"""However large the budget, a rule that fires on more than half of the days says nothing about any one of them."""
+
 MOST_RULES = 1_000
 
 
 class Disarmed:
-    """Attributes: days: by rule, local days (ordinals) of history on which it would have fired. rules: those disarmed now."""
+    """Attributes: history: its newest local days (ordinals). days: by rule, those on which it would have fired. rules: those that
+    are disarmed now.
+    """
 
     def __init__(self) -> None:
+        self.history: list[int] = []
         self.days: dict[Key, list[int]] = {}
         self.rules: set[Key] = set()
 
     def would_have_fired(self, findings: Iterable[Finding], day: int) -> None:
-        """Take what was found in a pane of the history."""
+        """Take what was found in a pane of the history; nothing, for most."""
+        if day not in self.history:
+            self.history = sorted([*self.history, day])[-REACH_DAYS:]
         for finding in findings:
             key = key_of(finding)
             known = self.days.get(key, [])
             if not finding.statistical and day not in known and (known or len(self.days) < MOST_RULES):
                 self.days[key] = sorted([*known, day])[-REACH_DAYS:]
 
-    def learn(self, told: dict[str, Any]) -> dict[Key, int]:
-        """Decide anew with a reference; return the rules that are disarmed by it, and on how many days each would have fired.
+    def learn(self, told: dict[str, Any]) -> dict[Key, tuple[int, int]]:
+        """Decide anew with a reference; return the rules that it disarms: days on which each would have fired, and of how many.
+
+        Days of history are forgotten where a rule fired and not where they are counted: of a history that ends, a few bad days
+        would else be a greater part every week.
 
         Args:
-            told: ``budget`` of the reference: ``day``, on which it was learned, and from how many ``days``.
+            told: ``budget`` of the reference: ``day``, on which it was learned, from how many ``days``, and ``false_alarms``.
         """
         age = told.get("days", 0)
         if not age:
@@ -48,16 +66,23 @@ class Disarmed:
         held = {key: [day for day in days if day > told["day"] - REACH_DAYS] for key, days in self.days.items()}
         self.days = {key: days for key, days in held.items() if days}
         counts = {key: sum(day < last for day in days) for key, days in self.days.items()}
-        before, self.rules = self.rules, {key for key, count in counts.items() if count >= LEAST_DAYS}
-        return {key: counts[key] for key in sorted(self.rules - before)}
+        whole = sum(day < last for day in self.history)
+        tolerated = whole * min(told["false_alarms"] / DAYS, MOST_SHARE)
+        before = self.rules
+        self.rules = {key for key, count in counts.items() if count >= LEAST_DAYS and count > tolerated}
+        return {key: (counts[key], whole) for key in sorted(self.rules - before)}
 
     def heard(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return the findings of rules that are armed."""
         return [finding for finding in findings if finding.statistical or key_of(finding) not in self.rules]
 
     def state(self) -> dict[str, Any]:
-        return {"days": [[list(key), days] for key, days in self.days.items()], "rules": sorted(map(list, self.rules))}
+        days = [[list(key), days] for key, days in self.days.items()]
+        return {"history": self.history, "days": days, "rules": sorted(map(list, self.rules))}
 
     def restore(self, tree: dict[str, Any]) -> None:
+        self.history = list(
+            tree.get("history", [])
+        )  # an earlier commit did not keep it: two days are then enough, as they were
         self.days = {(check, subject, reason): list(days) for (check, subject, reason), days in tree["days"]}
         self.rules = {(check, subject, reason) for check, subject, reason in tree["rules"]}

@@ -34,12 +34,15 @@ def poisoned(key: Key, start: int) -> Moment:
     return Moment("rejected", "poison", 1, extra, [[key[1], start, start + 1]], subject=place, severity="ticket")
 
 
-def disarmed(rules: Mapping[tuple[str, str, str], int]) -> Moment:
-    """Rules that the history would have set off; ``rules``: on how many days each, by (check, subject, reason).
+def disarmed(rules: Mapping[tuple[str, str, str], tuple[int, int]]) -> Moment:
+    """Rules that the history would have set off too often; ``rules``: on how many days of how many, by (check, subject, reason).
 
     The subject is none of a rule's own: a real finding about the field must not join this ticket.
     """
-    named = [f"{reason} of {subject} ({days} days)" for (_, subject, reason), days in sorted(rules.items())]
+    named = [
+        f"{reason} of {subject} ({days} of {whole} days)"
+        for (_, subject, reason), (days, whole) in sorted(rules.items())
+    ]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     extra = f": {', '.join(named[:NAMED])}{more}"
     return Moment("version", "disarmed", len(rules), extra, subject="rules", severity="ticket")

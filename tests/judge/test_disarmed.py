@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.provisional import taught
 from stream.codec import pack, unpack
-from stream.judging.disarmed import LEAST_DAYS, MOST_RULES, Disarmed
+from stream.judging.disarmed import LEAST_DAYS, MOST_RULES, MOST_SHARE, Disarmed
 from stream.judging.findings import Finding
 from stream.recalibrate import REACH_DAYS
 from tests.incidents.timeline import finding
@@ -25,13 +25,15 @@ def missing(subject: str = "amount", **changes: Any) -> Finding:
     return finding("missing", subject, reason="all_missing", **changes)
 
 
-def told(day: int, days: int) -> dict[str, Any]:
-    return {"day": day, "days": days}
+def told(day: int, days: int, false_alarms: float = 1.0) -> dict[str, Any]:
+    return {"day": day, "days": days, "false_alarms": false_alarms}
 
 
-def on(*days: int, subject: str = "amount") -> Disarmed:
-    """Return what has heard one rule on some days of the history."""
+def on(*days: int, subject: str = "amount", history: int = 0) -> Disarmed:
+    """Return what has heard one rule on some days of the history, which had so many before the newest ones, or only those."""
     rules = Disarmed()
+    for day in range(history):
+        rules.would_have_fired([], day)
     for day in days:
         rules.would_have_fired([missing(subject)], day)
     return rules
@@ -43,34 +45,66 @@ def on(*days: int, subject: str = "amount") -> Disarmed:
         ((), False),
         ((5,), False),
         ((5, 5, 5), False),
-        ((5, 6), True),
-        ((5, 13), True),
-        ((5, 14), False),
+        ((5, 6), False),
+        ((5, 6, 7), True),
+        ((1, 5, 13), True),
+        ((1, 5, 14), False),
         ((14, 15, 19), False),
         ((1, 2, 3, 19), True),
     ],
 )
-def test_two_days_that_teach_disarm(days: tuple[int, ...], disarmed: bool) -> None:
-    """Twenty days, of which the newest six do not teach; several findings of one day are one."""
-    rules = on(*days)
+def test_more_days_that_teach_than_are_tolerated_disarm(days: tuple[int, ...], disarmed: bool) -> None:
+    """Twenty days, of which the newest six do not teach: of fourteen, two are once a week. Findings of one day are one."""
+    rules = on(*days, history=20)
     counted = len({day for day in days if day < 14})
-    assert rules.learn(told(20, 20)) == ({MISSING: counted} if disarmed else {})
+    assert rules.learn(told(20, 20)) == ({MISSING: (counted, 14)} if disarmed else {})
     assert rules.heard([missing()]) == ([] if disarmed else [missing()])
 
 
-@given(st.integers(1, REACH_DAYS), st.sets(st.integers(1, 80), max_size=6))
-def test_it_is_what_the_words_say(age: int, days: set[int]) -> None:
-    """Two days of those that the reference was learned from, neither the newest ones nor older than nine weeks."""
-    rules = on(*sorted(days))
-    rules.learn(told(81, age))
-    count = sum(81 - REACH_DAYS < day < 81 - (age - taught(age)) for day in days)
-    assert rules.rules == ({MISSING} if count >= LEAST_DAYS else set())
+@pytest.mark.parametrize(
+    ("false_alarms", "least"), [(0.25, 3), (0.5, 5), (1.0, 9), (2.0, 17), (3.5, 29), (7.0, 29), (0.1, LEAST_DAYS)]
+)
+def test_two_outages_of_eight_weeks_disarm_nothing(false_alarms: float, least: int) -> None:
+    """What disarms is more than the stated number of false alarms of the whole file, two days at least, half of them at most."""
+    for bad in range(LEAST_DAYS - 1, 56):
+        rules = on(*range(1, 1 + bad), history=63)
+        assert bool(rules.learn(told(63, 63, false_alarms))) == (bad >= least)
+
+
+def test_of_a_short_history_two_days_disarm() -> None:
+    rules = on(1, 2, history=9)
+    assert rules.learn(told(9, 9)) == {MISSING: (2, 6)}
+
+
+def test_a_history_that_grows_old_does_not_make_its_last_days_weigh_more() -> None:
+    """Two bad days at the end of eight weeks of history, and then weeks of watching: at no time are they a habit."""
+    rules = on(53, 54, history=56)
+    for day in range(56, 130):
+        assert rules.learn(told(day, min(day, REACH_DAYS))) == {}
+
+
+@given(
+    st.integers(1, REACH_DAYS),
+    st.integers(0, 81),
+    st.sets(st.integers(0, 80), max_size=20),
+    st.sampled_from((0.25, 1.0, 2.0, 7.0)),
+)
+def test_it_is_what_the_words_say(age: int, history: int, days: set[int], false_alarms: float) -> None:
+    """Of the days that the reference was learned from, neither the newest ones nor, where it fired, older than nine weeks."""
+    rules = on(*sorted(days), history=history)
+    rules.learn(told(81, age, false_alarms))
+    newest = sorted({*range(history), *days})[-REACH_DAYS:]
+    last = 81 - (age - taught(age))
+    count = sum(81 - REACH_DAYS < day < last for day in days)
+    of = sum(day < last for day in newest)
+    wanted = count >= LEAST_DAYS and (count / of > false_alarms / 7 or count / of > MOST_SHARE)
+    assert rules.rules == ({MISSING} if wanted else set())
 
 
 def test_a_rule_is_named_once_and_armed_again_when_its_days_are_old() -> None:
     """Every night decides anew."""
     rules = on(5, 6)
-    assert rules.learn(told(20, 20)) == {MISSING: 2}
+    assert rules.learn(told(20, 20)) == {MISSING: (2, 2)}
     assert rules.learn(told(21, 21)) == {}
     assert rules.heard([missing()]) == []
     assert rules.learn(told(5 + REACH_DAYS - 1, REACH_DAYS)) == {}
@@ -145,7 +179,7 @@ def test_a_rule_that_is_normal_is_silent_and_one_ticket_names_it() -> None:
     assert (check, subject, reason, status) == ("version", "rules", "disarmed", "firing")
     assert {subject for _, subject, _, _ in more} <= {"rules"}
     (event, *_) = judge.alerts(begin)
-    assert (event["severity"], "all_missing of a (2 days)" in event["annotations"]["description"]) == (
+    assert (event["severity"], "all_missing of a (2 of 6 days)" in event["annotations"]["description"]) == (
         "ticket",
         True,
     )
