@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from asyncio import sleep
 from collections.abc import Callable
+from contextlib import suppress
 
 from stream.clock import Clocks
 from stream.codec import pack
 from stream.exits import GONE, UNAVAILABLE
-from stream.kafka.cluster import ClusterError, require, require_ours
+from stream.kafka.cluster import ClusterError, ours, require, require_ours, settings
+from stream.kafka.keeping import too_little
 from stream.kafka.ledger_tail import LedgerTail
 from stream.kafka.patience import RETRY_S
 from stream.kafka.producer import Producer
@@ -58,6 +60,13 @@ async def wait_for_cluster(brokers: str, plan: Plan, clocks: Clocks, waits: Call
             if said is not None:
                 log.info("a broker answers")
             return counts
+
+
+async def warn_of_keeping(brokers: str, app: str) -> None:
+    """Say which of our topics lose what is needed. Never a reason not to start, nor that it may not be seen."""
+    with suppress(ClusterError):
+        for topic, said in too_little(app, await settings(brokers, ours(app))):
+            log.warning("our topic %s: %s", topic, said)
 
 
 class Starting:

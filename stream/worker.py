@@ -33,7 +33,7 @@ from stream.serving.exposition import Registry
 from stream.serving.gauges import attach
 from stream.serving.metrics import LOOP_BLOCKED
 from stream.serving.watchdog import LoopWatchdog, Progress
-from stream.starting import Starting, wait_for_cluster
+from stream.starting import Starting, wait_for_cluster, warn_of_keeping
 from stream.tapping import Tapping
 
 log = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ class Worker:
 
     async def _begin(self) -> None:
         counts = await wait_for_cluster(self.brokers, self.plan, self._clocks, self._waits)
+        await warn_of_keeping(self.brokers, self.plan.app)
         starting = Starting(self.plan, self.producer, self.store, self.ledger, self._clocks)
         before = await starting.read()
         self.started_at, self.dropped_before = self.ledger.fold.offset, self.ledger.fold.dropped

@@ -20,6 +20,8 @@ from stream.commands.understanding import Understood, understand
 from stream.config.settings import Settings
 from stream.judge import Judge
 from stream.kafka.cluster import describe, ours, require
+from stream.kafka.cluster import settings as settings_of
+from stream.kafka.keeping import PANES_DAYS, too_little
 from stream.layout import layout_zero
 from stream.memory import needs
 from stream.plan import Plan
@@ -42,12 +44,13 @@ class Asked:
 
     Attributes:
         partitions: of each input topic. samples: of each input topic. ours: partition counts of those of our topics that
-            exist. judge: as it stands, None before it has begun.
+            exist. kept: settings of those that may be seen. judge: as it stands, None before it has begun.
     """
 
     partitions: dict[str, int]
     samples: dict[str, Sample]
     ours: dict[str, int]
+    kept: dict[str, dict[str, str]]
     judge: Judge | None
 
 
@@ -81,8 +84,9 @@ async def _ask(brokers: str, plan: Plan, clocks: Clocks) -> Asked:
     partitions = await require(brokers, plan.topics)
     samples = await sample(brokers, partitions, SAMPLED, clocks)
     own = await describe(brokers, ours(plan.app))
+    kept = await settings_of(brokers, own)
     usable = len(own) == len(ours(plan.app))
-    return Asked(partitions, samples, own, await judge(brokers, plan.app) if usable else None)
+    return Asked(partitions, samples, own, kept, await judge(brokers, plan.app) if usable else None)
 
 
 def _cluster(settings: Settings, asked: Asked) -> str:
@@ -103,6 +107,11 @@ def _warnings(plan: Plan, asked: Asked) -> Iterator[str]:
     wrong = [topic for topic, count in asked.ours.items() if count != 1]
     if wrong:
         yield f"{_our(wrong)} must have exactly 1 partition"
+    for topic, said in too_little(plan.app, asked.kept):
+        yield f"our topic {topic}: {said}; `streamgauge topics` prints the command that mends it"
+    panes = f"{plan.app}.panes"
+    if panes in asked.ours and panes not in asked.kept:
+        yield f"our topic {panes}: how long it is kept may not be seen (DESCRIBE_CONFIGS); it needs {PANES_DAYS}d"
     for topic, found in asked.samples.items():
         if not found.kept:
             yield f"topic {topic}: it is empty, so nothing could be shown of its streams"

@@ -13,10 +13,12 @@ from stream.config.durations import format_duration
 from stream.config.settings import Settings
 from stream.exits import OK
 from stream.kafka.cluster import OURS, ClusterError, create_ours, describe, ours
+from stream.kafka.cluster import settings as settings_of
+from stream.kafka.keeping import repairs, too_little
 
 
 def command(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print our topics, create the missing ones when told.
+    """Print our topics, create the missing ones when told, and say which of the others keep too little.
 
     Raises:
         Refusal: no broker answers, or a creation is refused. What to create and to grant is printed before that.
@@ -24,12 +26,14 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     brokers = ",".join(settings.kafka.brokers)
     out = screen()
     created: list[str] = []
+    found: dict[str, dict[str, str]] = {}
     refusal = None
     try:
         if arguments.create:
             created = asyncio.run(create_ours(brokers, settings.app, arguments.replication))
         # a broker that has just created a topic may not name it yet
         existing = {*created, *asyncio.run(describe(brokers, ours(settings.app)))}
+        found = asyncio.run(settings_of(brokers, sorted(existing.difference(created))))
     except ClusterError as error:
         existing, refusal = set(), error
     states = {name: _state(name, existing, created, refusal) for name in ours(settings.app)}
@@ -37,6 +41,11 @@ def command(arguments: argparse.Namespace, settings: Settings) -> int:
     out.print("\n".join(aligned([*row, states[row[0]]] for row in rows)))
     if refusal is not None or not existing.issuperset(states):
         out.print("\nto create them:\n" + "\n".join(_creation(brokers, settings.app, arguments.replication)))
+    wrong = list(too_little(settings.app, found))
+    if wrong:
+        out.print("\n" + "\n".join(f"{topic}: {said}" for topic, said in wrong))
+        out.print("to mend it, for what comes from then on:")
+        out.print("\n".join(_changes(brokers, settings.app, found)))
     if arguments.acls:
         topics = compile_plan(settings).topics
         out.print("\nthe rights that suffice:\n" + "\n".join(_rights(brokers, settings.app, topics, arguments.acls)))
@@ -63,6 +72,12 @@ def _creation(brokers: str, app: str, replication: int | None) -> Iterator[str]:
         copies = ["--replication-factor", str(replication)] if replication else []
         yield _line("kafka-topics.sh", brokers, "--create", "--if-not-exists", "--topic", f"{app}.{suffix}",
                     "--partitions", "1", *copies, *settings)  # fmt: skip
+
+
+def _changes(brokers: str, app: str, found: dict[str, dict[str, str]]) -> Iterator[str]:
+    for topic, config in repairs(app, found):
+        named = ("--entity-type", "topics", "--entity-name", topic)
+        yield _line("kafka-configs.sh", brokers, "--alter", *named, "--add-config", config)
 
 
 def _rights(brokers: str, app: str, topics: tuple[str, ...], principal: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
@@ -161,6 +162,22 @@ async def create_ours(brokers: str, app: str, replication: int | None = None) ->
         for suffix in missing:
             await _create(admin, NewTopic(f"{app}.{suffix}", 1, copies, topic_configs=OURS[suffix]))
     return [f"{app}.{suffix}" for suffix in missing]
+
+
+async def settings(brokers: str, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of topics that exist, by name; of those that may be seen: it takes the right to DESCRIBE_CONFIGS.
+
+    Raises:
+        ClusterError: no broker answers.
+    """
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    async with _admin(brokers) as admin:
+        try:
+            answers = await admin.describe_configs(asked) if asked else []
+        except KafkaError:  # a cluster that does not know the question
+            return {}
+    rows = [row for answer in answers for row in answer.resources]
+    return {row[3]: {item[0]: item[1] for item in row[4]} for row in rows if row[0] == 0 and row[4]}
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: NewTopic) -> None:

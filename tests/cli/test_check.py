@@ -147,6 +147,25 @@ def test_an_empty_topic_is_doubted(broker: Kafka | EmbeddedBroker, streamgauge: 
     assert "drift: it cannot be said when: the topic is empty" in ended.out
 
 
+def test_panes_that_are_not_kept_for_nine_weeks_are_doubted(
+    broker: Kafka | EmbeddedBroker, streamgauge: Command, live: Configuration
+) -> None:
+    """By name, with what was found and what is needed; the other topics need not exist yet."""
+    panes = f"{live.app}.panes"
+    asyncio.run(create_topic(broker.address, panes, cleanup_policy="delete", retention_ms=str(14 * 86_400_000)))
+    ended = streamgauge("check", live.file)
+    assert ended.code == 0
+    assert (
+        f"! our topic {panes}: it keeps 14d (retention.ms), and needs 63d: every night limits are learned" in ended.out
+    )
+    assert "stays provisional for ever; `streamgauge topics` prints the command that mends it" in ended.out
+
+
+def test_topics_as_we_create_them_are_not_doubted(streamgauge: Command, live: Configuration) -> None:
+    assert streamgauge("topics", live.file, "--create").code == 0
+    assert "! our topic" not in streamgauge("check", live.file).out
+
+
 def test_a_missing_topic_is_one_line(live: Configuration, streamgauge: Command) -> None:
     """66, and the topic's name."""
     live.edit(f"topic: {live.predictions}", "topic: nowhere")

@@ -86,6 +86,20 @@ def test_a_topic_that_may_not_be_seen(guarded: Kafka, configuration: Configurati
     )
 
 
+def test_how_long_a_topic_is_kept_need_not_be_seen(
+    guarded: Kafka, configuration: Configuration, streamgauge: Command
+) -> None:
+    """The least rights do not include it: `check` says what could not be seen, and what is needed."""
+    assert streamgauge("topics", configuration.file, "--create").code == 0
+    panes = f"{configuration.app}.panes"
+    said = f"! our topic {panes}: how long it is kept may not be seen (DESCRIBE_CONFIGS); it needs 63d\n"
+    assert said not in streamgauge("check", configuration.file).out
+    asyncio.run(acl(guarded.address, panes, READ, ALLOW))  # from now on nothing else is
+    ended = streamgauge("check", configuration.file)
+    assert (ended.code, said in ended.out) == (0, True)
+    assert streamgauge("topics", configuration.file).code == 0
+
+
 def test_looking_creates_nothing(guarded: Kafka, configuration: Configuration, streamgauge: Command) -> None:
     """A mistyped topic stays missing, although this broker creates what clients ask for."""
     configuration.edit(f"topic: {configuration.predictions}", f"topic: {configuration.app}-mistyped")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 
+import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream.demo.broker import EmbeddedBroker
 from stream.kafka.cluster import OURS
+from stream.kafka.keeping import LEAST_DAYS, PANES_DAYS, repairs, too_little
 from stream.plan import OWN_TOPICS
-from tests.brokers.admin import admin
+from stream.recalibrate import LEAST_WEEKS, REACH_DAYS
+from stream.starting import warn_of_keeping
+from tests.brokers.admin import admin, create_topic
 from tests.brokers.kafka import Kafka
 from tests.cli.conftest import Command, Configure
 
@@ -58,6 +63,79 @@ def test_they_are_created_as_printed(kafka: Kafka, configure: Configure, streamg
     for topic, config in asyncio.run(found()).items():
         wanted = OURS[topic.removeprefix(f"{configuration.app}.")]
         assert wanted.items() <= config.items()
+
+
+def test_the_days_are_those_of_a_night() -> None:
+    assert PANES_DAYS == REACH_DAYS
+    assert LEAST_DAYS == 7 * (LEAST_WEEKS + 1)
+    day = PANES_DAYS * 86_400_000
+    assert int(OURS["panes"]["retention.ms"]) >= day
+    assert list(too_little("a", {f"a.{name}": config for name, config in OURS.items()})) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ({"retention.ms": str(63 * 86_400_000)}, []),
+        ({"retention.ms": "-1", "retention.bytes": "-1"}, []),
+        ({"retention.ms": ""}, []),
+        ({}, []),
+        ({"retention.ms": str(63 * 86_400_000 - 1)}, ["with a budget below 1 in two weeks"]),
+        ({"retention.ms": str(35 * 86_400_000)}, ["with a budget below 1 in two weeks"]),
+        ({"retention.ms": str(34 * 86_400_000)}, ["keeps 34d .*, and needs 63d: .* provisional for ever"]),
+        ({"retention.ms": "-1", "retention.bytes": "1000000"}, ["1,000,000 bytes at most"]),
+        ({"retention.ms": "0", "retention.bytes": "0"}, ["keeps 0s", "keeps 0 bytes"]),
+        ({"cleanup.policy": "compact,delete"}, ["cleanup.policy is compact,delete, and must be delete"]),
+    ],
+)
+def test_what_is_too_little(config: dict[str, str], wanted: list[str]) -> None:
+    said = list(too_little("a", {"a.panes": config}))
+    assert [topic for topic, _ in said] == ["a.panes"] * len(wanted)
+    assert all(re.search(pattern, text) for pattern, (_, text) in zip(wanted, said, strict=True))
+    assert [topic for topic, _ in repairs("a", {"a.panes": config})] == ["a.panes"] * bool(wanted)
+
+
+def test_a_topic_that_keeps_too_little_is_told_with_the_command_that_mends_it(
+    broker: Kafka | EmbeddedBroker, configure: Configure, streamgauge: Command
+) -> None:
+    """Somebody has created two of our topics with what the cluster does by default. Nothing is altered."""
+    configuration = configure(broker.address)
+    panes, state = f"{configuration.app}.panes", f"{configuration.app}.state"
+    asyncio.run(create_topic(broker.address, panes, cleanup_policy="delete", retention_ms="604800000"))
+    asyncio.run(create_topic(broker.address, state, cleanup_policy="delete"))
+    for arguments in ((), ("--create",)):
+        ended = streamgauge("topics", configuration.file, *arguments)
+        assert ended.code == 0
+        assert f"{panes}: it keeps 7d (retention.ms), and needs 63d: every night" in ended.out
+        assert f"{state}: cleanup.policy is delete, and must be compact" in ended.out
+        changes = re.findall(r"kafka-configs\.sh .* --alter .* --entity-name (\S+) --add-config (\S+)", ended.out)
+        assert [topic for topic, _ in changes] == [panes, state]
+        assert changes[0][1] == f"cleanup.policy=delete,retention.ms={400 * 86_400_000},retention.bytes=-1"
+        assert changes[1][1].startswith("cleanup.policy=compact,")
+
+
+def test_topics_as_we_create_them_keep_enough(
+    broker: Kafka | EmbeddedBroker, configure: Configure, streamgauge: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = configure(broker.address)
+    streamgauge("topics", configuration.file, "--create")
+    assert "kafka-configs.sh" not in streamgauge("topics", configuration.file).out
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(warn_of_keeping(broker.address, configuration.app))
+    assert caplog.messages == []
+
+
+def test_a_worker_says_it_at_its_start(
+    broker: Kafka | EmbeddedBroker, configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And starts all the same; where no broker answers, other words are said elsewhere."""
+    app = configure(broker.address).app
+    asyncio.run(create_topic(broker.address, f"{app}.panes", cleanup_policy="delete", retention_ms="604800000"))
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(warn_of_keeping(broker.address, app))
+        asyncio.run(warn_of_keeping(NOBODY, app))
+    (said,) = (record.getMessage() for record in caplog.records if record.name == "stream.starting")
+    assert said.startswith(f"our topic {app}.panes: it keeps 7d (retention.ms), and needs 63d")
 
 
 def test_an_operator_gets_commands_without_a_cluster(configure: Configure, streamgauge: Command) -> None:
