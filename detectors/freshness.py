@@ -37,6 +37,8 @@ class Freshness(LongestGap):
     """
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "stale")
+    EVERY_TICK: ClassVar[bool] = False
+    """It is fed at the ticks with a record: the age of the newest event is known whenever one came."""
 
     def __init__(
         self, k: int, limit_ms: float | None = None, floor_ms: float = 300_000.0, day_ms: int = 86_400_000

@@ -14,12 +14,17 @@ NEVER = np.iinfo(np.int64).max
 class LongestGap(Detector):
     r"""A time since something happened, on ticks, against a stated or a learned limit.
 
-    $$ x > \max(\text{floor},\; 3 \times \text{longest completed gap of the last 7 days}) $$
+    $$ x > \max(\text{floor},\; 3 \times \text{longest completed gap of the last 7 days, or tick}) $$
 
     x grows with time and falls when the thing happens; the value before the fall is a completed gap. Only
     completed gaps teach: if the growing gap itself did, three times it would stay ahead of it and nothing would alarm.
     During the first 7 days every gap teaches, so a nightly pause costs one alarm and not seven; after that a gap that
     alarmed does not, or one outage would dull the rule for a week.
+
+    A gap that fits between two ticks is not seen, so a tick counts as one: on ticks of an hour a learned limit is never below
+    three hours. Else a stream that sends something in every hour would be held to the floor, alarm at the first hour without,
+    and, since what alarmed does not teach, at every later one. A gap that has alarmed is not measured anew by that: a tick
+    that comes late does not end it.
 
     A learned limit is armed by the first completed gap (the second record). What never happened once is not a gap: such a
     stream stays WARMING_UP. A stated limit is armed at once.
@@ -39,7 +44,8 @@ class LongestGap(Detector):
         Cost: 0.4 ms per update of 1,000 streams (measured). State: 153 bytes per stream beside the outputs.
         False alarms: a gap three times longer than any of the week is rare but not impossible: 1.3e-4 per tick with
         exponential gaps of 4 minutes on average during the first 2,000 ticks (measured), none when gaps are far below the floor.
-        Blind spots: a pause three times shorter than the longest of the week; the first holiday.
+        Blind spots: a pause three times shorter than the longest of the week; the first holiday. After the first week a pause
+        that has become longer for good alarms every time: only a stated limit ends that.
 
     Examples:
         A record every 10 s, then none:
@@ -55,6 +61,9 @@ class LongestGap(Detector):
 
     REASONS: ClassVar[tuple[str, ...]] = ("", "gap")
     STATE: ClassVar[tuple[str, ...]] = ("last", "first", "latest", "heard", "longest", "day")
+    EVERY_TICK: ClassVar[bool] = True
+    """Whether it is fed at every tick; else the time between two updates says nothing about what was not seen."""
+
     FALSE_ALARMS: ClassVar[float] = 2e-4
 
     def __init__(
@@ -91,11 +100,13 @@ class LongestGap(Detector):
         ended = self._ended(rows, x, t)
         teaches = ended & ~((self.status[rows] == Status.DRIFT) & self.week_seen[rows])
         self._learn(rows[teaches], t // self.day_ms)
+        measured = (self.status[rows] != Status.DRIFT) & self.EVERY_TICK
+        unseen = np.where(measured, t - self.latest[rows], 0)
         self.heard[rows] |= ended
         self.last[rows] = x
         self.first[rows] = np.minimum(self.first[rows], t)
         self.latest[rows] = t
-        armed, limit = self._limit(rows, t // self.day_ms)
+        armed, limit = self._limit(rows, t // self.day_ms, unseen)
         self.conclude(rows, x, np.where(armed, limit, np.inf), armed & (x > limit), armed)
 
     def _ended(self, rows: Ints, x: Floats, t: int) -> Bools:
@@ -109,11 +120,13 @@ class LongestGap(Detector):
         ended: Bools = (x < last) | (slower & (self.first[rows] != NEVER) & (self.status[rows] != Status.DRIFT))
         return ended
 
-    def _limit(self, rows: Ints, today: int) -> tuple[Bools, Floats]:
+    def _limit(self, rows: Ints, today: int, unseen: Ints) -> tuple[Bools, Floats]:
+        """Return whether the limit holds, and what it is. ``unseen``: the longest gap that no tick has seen, at least."""
         if self.limit_ms is not None:
             return np.ones(len(rows), np.bool_), np.full(len(rows), float(self.limit_ms))
         recent = np.where(self.day[rows] >= today - self.days, self.longest[rows], 0.0)
-        return self.heard[rows], np.maximum(self.floor_ms, self.factor * recent.max(axis=1))
+        longest = np.maximum(recent.max(axis=1), unseen)
+        return self.heard[rows], np.maximum(self.floor_ms, self.factor * longest)
 
     def _learn(self, rows: Ints, today: int) -> None:
         slot = today % (self.days + 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from river.drift import ADWIN
 from scipy import stats
 
-from detectors import GuardedAdwin, HistogramDrift, LongestGap, Missing, PChart, ScoreShift, Status, Volume
+from detectors import Freshness, GuardedAdwin, HistogramDrift, LongestGap, Missing, PChart, ScoreShift, Status, Volume
 from detectors.histogram import distance, distance_sd, location, normal_scores, smoothed, two_sample
 from detectors.share_limit import limit_threshold
 
@@ -242,6 +242,44 @@ class TestGaps:
             limits.append(stream.threshold[0])
         assert limits[-1] == 6 * MINUTE
         assert stream.week_seen[0]
+
+    def test_on_ticks_of_an_hour_a_night_is_learned_and_an_hour_is_nothing(self):
+        """A stream of every hour, whose nights are three weeks without a whole hour's pause and then have one or two.
+
+        Only ticks tell: an hour with a record leaves x at 0, whatever gaps there were in it.
+        """
+        stream, x, alarms = LongestGap(k=1), 0, []
+        for hour in range(60 * 24):
+            day, of_day = divmod(hour, 24)
+            asleep = 2 <= of_day < 2 + (0 if day < 21 else 1 + day % 2) or day >= 56
+            x = x + 60 * MINUTE if asleep else 0
+            stream.update([x], [1], (hour + 1) * 60 * MINUTE)
+            alarms += [hour] * bool(stream.drift_detected[0])
+            if day == 20:
+                assert stream.threshold[0] == 180 * MINUTE
+        assert alarms[0] == 56 * 24 + 6, "what stops is found after three times the two hours of the nights before"
+        assert alarms == list(range(alarms[0], 60 * 24))
+
+    def test_a_late_tick_neither_alarms_nor_ends_an_alarm(self):
+        """After an hour in which nothing could be told it is thrice that, for one tick; a gap that alarmed goes on."""
+        stream, limits = LongestGap(k=1), []
+        minutes = [*range(100), *range(160, 200)]
+        for minute in minutes:
+            stream.update([0 if minute < 170 else (minute - 170) * MINUTE], [1], minute * MINUTE)
+            limits.append(stream.threshold[0])
+        assert [limits[minutes.index(minute)] for minute in (99, 160, 161)] == [5 * MINUTE, 183 * MINUTE, 5 * MINUTE]
+        assert stream.drift_detected[0]
+        stream.update([90 * MINUTE], [1], 260 * MINUTE)
+        assert stream.drift_detected[0]
+
+    def test_an_age_is_known_at_each_record_however_rarely_one_comes(self):
+        """A record an hour, each a minute old; the first one that is ten minutes old is stale."""
+        stream = Freshness(k=1)
+        for hour in range(48):
+            stream.update([MINUTE], [1], hour * 60 * MINUTE)
+        assert stream.threshold[0] == 5 * MINUTE
+        stream.update([10 * MINUTE], [1], 48 * 60 * MINUTE)
+        assert stream.drift_detected[0]
 
 
 class TestVolume:

@@ -23,17 +23,17 @@ class Ledger:
         self.fold = Fold()
         self.fold.time_ms = days * DAY * MINUTE_MS
 
-    def pass_by(self, pulse: Pulse, minutes: int, records: bool) -> list[Finding]:
+    def pass_by(self, pulse: Pulse, ticks: int, records: bool, tick_ms: int = MINUTE_MS) -> list[Finding]:
         """Let minutes pass, with a record in each or with none; return what the rule on silence found."""
         found = []
-        for _ in range(minutes):
+        for _ in range(ticks):
             self.fold.positions["t", 0] = Position(
                 0, 0, frontier={"m.predictions": (1, None)}, heard_ms=self.fold.time_ms
             )
-            self.fold.time_ms += MINUTE_MS
+            self.fold.time_ms += tick_ms
             pulse.stirred = records
             found += [
-                finding for check, finding in pulse.tick(self.fold, MINUTE_MS, False) if check == "volume" and finding
+                finding for check, finding in pulse.tick(self.fold, tick_ms, False) if check == "volume" and finding
             ]
         return found
 
@@ -57,6 +57,18 @@ def test_after_a_week_of_the_stream_it_is_a_page() -> None:
     ledger.pass_by(pulse, 7 * DAY, records=True)
     finding = silence(ledger, pulse)
     assert (finding.severity, finding.text) == ("page", "m.predictions has sent nothing for 6 min; the limit is 5 min")
+
+
+def test_a_replay_on_panes_of_an_hour_does_not_alarm_at_every_hour_without_a_record() -> None:
+    """It ticks once an hour: that every hour of weeks had a record says nothing of the minutes between them."""
+    ledger, pulse, hour = Ledger(), Pulse(STREAM, "page"), 60 * MINUTE_MS
+    found = ledger.pass_by(pulse, 14 * 24, True, hour)
+    for quiet in (1, 1, 2, 3):  # hours of four nights
+        found += ledger.pass_by(pulse, quiet, False, hour)
+        found += ledger.pass_by(pulse, 24 - quiet, True, hour)
+    assert found == []
+    (finding, *_) = ledger.pass_by(pulse, 24, False, hour)
+    assert (finding.severity, finding.text) == ("page", "m.predictions has sent nothing for 10 h; the limit is 9 h")
 
 
 def test_a_stated_limit_pages_from_the_first_minute() -> None:
