@@ -39,6 +39,9 @@ EXPLAINS = {
 }
 """What follows from a finding about the same field: a retyped field has no numbers, so it also looks missing and moved."""
 
+THIN_CHECKS = ("rejected", "late")
+"""Checks of a whole stream that wait for enough records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -125,6 +128,8 @@ class Bank:
         self._too_thin(judged, "drift", n)
         judged.findings.extend(self._versions(pane))
         judged.findings.extend(self._stream(pane, time))
+        if self.thin_stream.since >= 0:
+            judged.unjudged.update((check, self.stream.name) for check in THIN_CHECKS)
         judged.unjudged.difference_update((finding.check, finding.subject) for finding in judged.findings)
         return judged
 
@@ -223,7 +228,7 @@ class Bank:
         self.whole["volume"].update([float(pane.counts.seen)], [pane.counts.seen], time)
         for check, detector in self.whole.items():
             if detector.drift_detected[0]:
-                told = counts if check in ("rejected", "late") and seen else pane.counts
+                told = counts if check in THIN_CHECKS else pane.counts
                 evidence, extra = of_stream(self.stream, told, check)
                 yield self._finding(detector, 0, check, self.stream.name, None, told.seen, pane, extra, evidence)
 

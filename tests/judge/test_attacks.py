@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.codec import FormatError, pack, unpack
+from stream.judging.alerts import rfc3339
 from stream.judging.incidents import Clock, Incidents
 from stream.judging.news import Moment, News
 from stream.plan import Field, ModelPlan, Plan, StreamPlan
@@ -82,9 +83,9 @@ def test_one_timestamp_far_ahead_changes_nothing_else(tmp_path: Path) -> None:
     assert [(event["check"], event["status"], event["startsAt"]) for event in replayed(tmp_path, lines)] == expected
 
 
-def few(n: int) -> list[dict[str, Any]]:
+def few(n: int, a_minute: int = 20) -> list[dict[str, Any]]:
     """Return records at twenty a minute: no pane of one has thirty."""
-    return [{"timestamp": BEGIN + i * 3000, "value": {"x": i % 17 + 0.5}} for i in range(n)]
+    return [{"timestamp": BEGIN + i * 60_000 // a_minute, "value": {"x": i % 17 + 0.5}} for i in range(n)]
 
 
 def told(folder: Path, lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -100,6 +101,16 @@ def test_records_that_cannot_be_read_are_told_of_a_stream_of_few(tmp_path: Path)
     assert told(tmp_path, few(3600)) == {}
     first = told(tmp_path, lines)["rejected"]["annotations"]["description"]
     assert "40 % of 40 records could not be read (not_an_object 16)" in first
+
+
+def test_panes_that_wait_for_more_records_end_no_incident_of_a_stream_of_few(tmp_path: Path) -> None:
+    """At five a minute every sixth pane can be judged: the five between are neither clean nor wrong. Three clean ones end it."""
+    lines = few(1200, a_minute=5)
+    for i in range(600, 900):
+        lines[i]["value"] = lines[i]["value"] if i % 5 < 3 else [1]
+    found = [(event["status"], event["endsAt"]) for event in replayed(tmp_path, lines) if event["check"] == "rejected"]
+    assert [status for status, _ in found] == ["firing", "resolved"]
+    assert found[-1][1] == rfc3339(BEGIN + (180 + 3 * 6) * 60_000)
 
 
 def test_late_records_are_told_of_a_stream_of_few(tmp_path: Path) -> None:
