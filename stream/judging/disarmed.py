@@ -81,8 +81,6 @@ class Disarmed:
         return {"history": self.history, "days": days, "rules": sorted(map(list, self.rules))}
 
     def restore(self, tree: dict[str, Any]) -> None:
-        self.history = list(
-            tree.get("history", [])
-        )  # an earlier commit did not keep it: two days are then enough, as they were
+        self.history = list(tree["history"])
         self.days = {(check, subject, reason): list(days) for (check, subject, reason), days in tree["days"]}
         self.rules = {(check, subject, reason) for check, subject, reason in tree["rules"]}

@@ -88,7 +88,7 @@ class Drift:
         self.series = self.contrasts.series(section.names)
         normal = self.reference.get("normal")
         self.baseline, limit, self._scale = normal_of(normal, self.series)
-        self._young = set() if normal is None else young(normal, self.status)
+        self._young = set() if normal is None else young(normal)
         self.shift = ShiryaevRoberts(np.where(self._still[self.contrasts.rows], np.inf, limit))
         self.recent = Recent(len(self.series))
         first = np.unique(self.contrasts.rows[: -len(section.fields) or None], return_index=True)
@@ -258,10 +258,9 @@ class Drift:
             self.guarded[name].restore(state)
 
 
-def young(normal: dict[str, Any], status: str) -> set[str]:
+def young(normal: dict[str, Any]) -> set[str]:
     """Return the series with a provisional limit: all as long as the file is young, then those that came later."""
-    calibrated = normal.get("calibrated", np.full(len(normal["series"]), status == "calibrated"))
-    return {name for name, known in zip(normal["series"], calibrated.tolist(), strict=True) if not known}
+    return {name for name, known in zip(normal["series"], normal["calibrated"].tolist(), strict=True) if not known}
 
 
 def normal_of(

@@ -110,8 +110,8 @@ class Promise:
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
-        """Go on from what `state` returned; earlier releases did not tell apart, and count anew from the next night on."""
-        self.limits = [(day, status) for day, status in tree.get("limits", [])]
+        """Go on from what `state` returned."""
+        self.limits = [(day, status) for day, status in tree["limits"]]
         self.opened = [(day, owner, incident) for day, owner, incident in tree["opened"]]
-        self.provisional = set(tree.get("provisional", []))
-        self.grouped = dict(tree.get("grouped", {}))
+        self.provisional = set(tree["provisional"])
+        self.grouped = dict(tree["grouped"])

@@ -231,14 +231,6 @@ def test_an_opening_is_promised_not_to_be_once_a_calibrated_limit_is_crossed_in_
     assert board.promise.realised(DAY_0 + 6) == Realised(1, 0, 7)
 
 
-def test_what_an_earlier_release_left_counts_anew_from_the_next_night_on() -> None:
-    account = Promise()
-    account.restore({"since": 3, "opened": [[4, "a", "one"]], "grouped": {}})
-    assert account.realised(9) == Realised(0, 0, 0)
-    account.armed(10, "calibrated")
-    assert account.realised(11) == Realised(0, 0, 2)
-
-
 def test_old_openings_are_dropped_when_new_ones_come() -> None:
     account = promised(1, (1, "a", "one"), (KEPT_DAYS, "a", "two"))
     assert len(account.opened) == 2
