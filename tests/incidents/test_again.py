@@ -59,9 +59,13 @@ def test_the_same_change_again_is_no_new_opening_and_names_the_first() -> None:
         moved("amount", 28, 40, reason="scale"),
         moved("amount", 28, 40, contrast="share 3"),
         moved("zip", 28, 40),
+        moved("amount", 28, 40, 0.0),
         shifted("amount", 28, 32, 40),
     ],
-    ids=["later", "larger", "other-way", "no-number", "other-contrast", "other-value", "other-field", "no-size"],
+    ids=[
+        *("later", "larger", "other-way", "no-number", "other-contrast", "other-value", "other-field", "no-size"),
+        "no-evidence",
+    ],
 )
 def test_what_differs_is_told_and_counted(new: Finding) -> None:
     board, _ = over()
