@@ -12,8 +12,9 @@ from the second day    the provisional rule (`detectors.provisional`), without a
 =====================  =============================================================================================
 
 The newest week never teaches (of the first weeks the newest third), or a change nobody saw would be normal before anybody could.
-Left out beside it: what a person called an incident, what came before a new normal, and days on which a quarter of all series
-stood apart together (`stream.left_out`). A series that is too young for the others is learned alone until it can join them.
+Left out beside it: what a person called an incident, what came before a new normal, days on which a quarter of all series stood
+apart together, and outages that left few values of a field (`stream.left_out`). A series that is too young for the others is
+learned alone until it can join them.
 """
 
 from __future__ import annotations
