@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from stream.codec import digest
 from stream.judging.findings import SEVERITIES, Finding, finding_from, finding_plain
 
 CLEAN_PANES = 3
@@ -220,6 +221,40 @@ class Incident:
                 "members": keyed,
             }
         )
+
+
+def fingerprint(app: str, finding: Finding) -> str:
+    """Return the identity of an incident over its life: 16 hexadecimal digits.
+
+    A subject is a field *of a stream*: without the stream a field that the features and the predictions of a model share
+    would give two open incidents one key.
+    """
+    return digest([app, finding.model, finding.check, finding.stream, finding.subject])
+
+
+def blank(name: str, finding: Finding, begin: int, now: Clock) -> Incident:
+    """Return an incident that a finding opens in the pane that begins then, without findings yet. ``name``: its fingerprint."""
+    return Incident(
+        id=f"{name}-{begin}",
+        fingerprint=name,
+        model=finding.model,
+        stream=finding.stream,
+        check=finding.check,
+        subject=finding.subject,
+        reason=finding.reason,
+        root=key_of(finding),
+        started_ms=finding.onset_ms,
+        onset_ms=finding.onset_ms,
+        at=now,
+        seq=-1,
+    )
+
+
+def move(incident: Incident, status: str, why: str, now: Clock) -> Incident:
+    """Take a transition; return the incident as it stands then."""
+    incident.status, incident.why, incident.at = status, why, now
+    incident.seq += 1
+    return incident.copy()
 
 
 def _clearer(one: Finding, other: Finding) -> bool:

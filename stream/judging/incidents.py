@@ -21,12 +21,12 @@ from stream.judging.advice import sentence
 from stream.judging.again import Ended
 from stream.judging.findings import Finding
 from stream.judging.grouping import explains, one_onset, precedence
-from stream.judging.incident import Clock, Incident, key_of
+from stream.judging.incident import Clock, Incident, blank, fingerprint, key_of, move
 from stream.judging.promise import Promise
 from stream.judging.verdicts import SAID
 from stream.plan import Plan
 
-__all__ = ["Clock", "Incident", "Incidents", "Transition", "fingerprint"]
+__all__ = ["Clock", "Incident", "Incidents", "Transition"]
 
 NEAR_PANES = 3
 REOPEN_PANES = 10
@@ -121,7 +121,7 @@ class Incidents:
             if incident.paged_ms is not None and now.wall_ms - incident.paged_ms >= PAGE_MS:
                 incident.severity, incident.paged_ms = "ticket", None
                 transitions.append(
-                    _move(incident, "updated", "It has been open for 24 hours and goes on as a ticket.", now)
+                    move(incident, "updated", "It has been open for 24 hours and goes on as a ticket.", now)
                 )
         return transitions
 
@@ -153,7 +153,7 @@ class Incidents:
             return [self._resolve(incident, now.event_ms, why, now)]
         if incident.severity == "page":
             incident.severity, incident.paged_ms = "ticket", None
-        return [_move(incident, "updated", why, now)]
+        return [move(incident, "updated", why, now)]
 
     def named(self, name: str) -> Incident | None:
         """Return the open incident with an id. It goes on changing; callers only read it."""
@@ -226,7 +226,7 @@ class Incidents:
         transitions = []
         for name, (incident, found) in news.items():
             status = "firing" if name in opened else "updated"
-            transitions.append(_move(incident, status, opened.get(name) or _new(found), now))
+            transitions.append(move(incident, status, opened.get(name) or _new(found), now))
         return transitions + suppressed
 
     def _count(self, incident: Incident, finding: Finding, begin: int) -> str:
@@ -279,7 +279,7 @@ class Incidents:
         incident = self._closed.pop(name, None)
         self._retired.pop(name, None)
         if incident is None or begin - (incident.resolved_ms or 0) > REOPEN_PANES * self._plan.pane_ms:
-            incident = _blank(name, finding, begin, now)
+            incident = blank(name, finding, begin, now)
         else:
             incident.root, incident.onset_ms = key_of(finding), finding.onset_ms
             incident.severity, incident.paged_ms, incident.resolved_ms = "info", None, None
@@ -294,7 +294,7 @@ class Incidents:
         if self._overflowing:
             return []
         name = digest([self._plan.app, "suppressed"])
-        incident = _blank(name, finding, begin, now)
+        incident = blank(name, finding, begin, now)
         incident.add(finding, live, 0, now.wall_ms)
         incident.status, incident.seq = "suppressed", self._overflows
         incident.why = (
@@ -319,7 +319,7 @@ class Incidents:
         if len(self._closed) > MAX_OPEN:
             del self._closed[next(iter(self._closed))]
         self._overflowing = False
-        return _move(incident, "resolved", why, now)
+        return move(incident, "resolved", why, now)
 
     def _retire(self, name: str, now: Clock) -> None:
         self._retired.pop(name, None)
@@ -355,42 +355,10 @@ class Incidents:
         return local_time(event_ms, self._plan.timezone).toordinal()
 
 
-def fingerprint(app: str, finding: Finding) -> str:
-    """Return the identity of an incident over its life: 16 hexadecimal digits.
-
-    A subject is a field *of a stream*: without the stream a field that the features and the predictions of a model share
-    would give two open incidents one key.
-    """
-    return digest([app, finding.model, finding.check, finding.stream, finding.subject])
-
-
 def local_time(event_ms: int, timezone: str) -> datetime:
     """Return an event time as local time; what lies outside the calendar (year 1 to 9999) becomes its first or last day."""
     bounded = min(max(event_ms, -62_135_510_400_000), 253_402_214_400_000)
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=bounded)).astimezone(ZoneInfo(timezone))
-
-
-def _blank(name: str, finding: Finding, begin: int, now: Clock) -> Incident:
-    return Incident(
-        id=f"{name}-{begin}",
-        fingerprint=name,
-        model=finding.model,
-        stream=finding.stream,
-        check=finding.check,
-        subject=finding.subject,
-        reason=finding.reason,
-        root=key_of(finding),
-        started_ms=finding.onset_ms,
-        onset_ms=finding.onset_ms,
-        at=now,
-        seq=-1,
-    )
-
-
-def _move(incident: Incident, status: str, why: str, now: Clock) -> Transition:
-    incident.status, incident.why, incident.at = status, why, now
-    incident.seq += 1
-    return incident.copy()
 
 
 def _new(findings: list[Finding]) -> str:
