@@ -104,6 +104,8 @@ def compared_with(event: dict[str, Any], found: Judge, stream: str) -> str:
     assert found.layout is not None
     reference, told = found.reference[stream], found.reference.get("budget", {})
     kept = promise(reference.get("status", ""), reference.get("until", ""), found.layout.plan.false_alarms)
+    if event["reference"] == "provisional":  # without a date: of a field that is younger than the calibrated ones
+        kept = "its limit is provisional, since its field is young"
     learned = f"what {number(told['days'], 'day')} taught" if told.get("days") else "the first reference"
     other = event["reference_hash"] not in (None, found.fold.in_force.get("reference"))
     changed = "; at the alarm an earlier one was in force" if other else ""

@@ -12,6 +12,7 @@ import pytest
 
 from stream.baseline_fit import held
 from stream.codec import digest, pack
+from stream.commands.explain import compared_with
 from stream.gathering import Kept
 from stream.judging.drift import Drift
 from stream.judging.findings import Finding
@@ -288,7 +289,7 @@ def test_what_opens_at_provisional_limits_is_counted_apart() -> None:
 
 @pytest.mark.parametrize(("young", "openings"), [((), 1), (("a",), 0), (("b",), 1)])
 def test_a_young_field_of_a_calibrated_file_says_that_it_is_provisional(young: tuple[str, ...], openings: int) -> None:
-    """In the first line and in the evidence; of it nothing was promised."""
+    """In the first line, in the evidence and where it is explained; of it nothing was promised."""
     judge = watching(calibrated(*young))
     judge.hours(24)
     judge.hours(20, {"a": 0.5})
@@ -296,6 +297,12 @@ def test_a_young_field_of_a_calibrated_file_says_that_it_is_provisional(young: t
     assert judge.judge.realised() == Realised(openings, 0, 2)
     assert event["reference"] == ("calibrated" if openings else "provisional")
     assert ("(provisional)" in event["annotations"]["summary"]) == (not openings)
+    kept = (
+        "calibrated for at most 1 false alarm a week"
+        if openings
+        else "its limit is provisional, since its field is young"
+    )
+    assert compared_with(event, judge.judge, STREAM).endswith(f"; {kept}")
 
 
 def test_a_promise_begins_with_the_first_calibrated_limits() -> None:
