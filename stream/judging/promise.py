@@ -64,8 +64,11 @@ class Promise:
         """Count an opening; return the incident with which it is grouped, None if it is the first of its owner's day."""
         first = next((name for on, who, name in self.opened if (on, who) == (day, owner)), None)
         if first is None:
+            new = all(name != incident for *_, name in self.opened)
             self.opened = [item for item in self.opened if item[0] > day - KEPT_DAYS] + [(day, owner, incident)]
-            self.provisional = {name for *_, name in self.opened} & {*self.provisional, incident}
+            self.provisional = {
+                name for *_, name in self.opened if name in self.provisional or (new and name == incident)
+            }
         elif first != incident:
             self.group(first, incident)
         if not provisional:

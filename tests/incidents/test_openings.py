@@ -231,6 +231,15 @@ def test_an_opening_is_promised_not_to_be_once_a_calibrated_limit_is_crossed_in_
     assert board.promise.realised(DAY_0 + 6) == Realised(1, 0, 7)
 
 
+def test_one_that_comes_back_at_a_provisional_limit_is_not_taken_off_the_day_of_its_first_opening() -> None:
+    """Another budget may make limits provisional again, and an incident keeps its name when it comes back."""
+    account = promised(1, (3, "a", "one"))
+    account.armed(5, "provisional")
+    account.open(5, "a", "one", provisional=True)
+    assert account.realised(6) == Realised(1, 0, 4)
+    assert account.realised(6, status="provisional") == Realised(1, 0, 2)
+
+
 def test_old_openings_are_dropped_when_new_ones_come() -> None:
     account = promised(1, (1, "a", "one"), (KEPT_DAYS, "a", "two"))
     assert len(account.opened) == 2
