@@ -90,7 +90,9 @@ class Night:
         lesson, today = self.lesson, self.lesson["day"]
         told = {name: lesson[name] for name in SETTINGS} | {"status": "learning", "until": "", "left_out": []}
         grid = side_by_side(self._streams, lesson["coarse_ms"], lesson["timezone"], self._holidays, today)
-        if grid is None:
+        if grid is None:  # nothing was kept: the limits in force stay, and what they are
+            known = [tree for tree in lesson["reference"].values() if "status" in tree]
+            told |= {name: tree[name] for tree in known for name in ("status", "until")}
             return {**lesson["reference"], "budget": told}
         days = days_of(grid.series)
         apart = global_days(grid.series)

@@ -269,6 +269,17 @@ def test_a_night_without_panes_is_not_asked_for_again_before_the_next() -> None:
     assert judge.judge.recalibration() is not None
 
 
+def test_limits_that_stay_for_want_of_panes_are_still_told_and_counted_as_what_they_are() -> None:
+    judge = watching(calibrated())
+    judge.until_night()
+    judge.kept.clear()
+    told = judge.night()
+    assert told is not None
+    assert (told["status"], judge.drift.status) == ("calibrated", "calibrated")
+    judge.hours(20, {"a": 0.5})
+    assert judge.judge.realised() == Realised(1, 0, 2)
+
+
 def calibrated(*young: str) -> dict[str, Any]:
     """Return a reference of a file that is calibrated, but for the series of some fields."""
     normal = tree()[STREAM]["normal"]
