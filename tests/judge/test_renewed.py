@@ -100,8 +100,8 @@ def test_another_section_keeps_it_quiet() -> None:
 
 
 @functools.cache
-def relearned() -> tuple[Hourly, int, dict[int, bool]]:
-    """Return a judge after 19 nights with a new normal, the record of the verdict, and for each day whether the rule is armed."""
+def relearned() -> tuple[Hourly, list[str], dict[int, bool]]:
+    """Return a judge after 19 nights with a new normal, what was told in these, and for each day whether the rule is armed."""
     judge = moved()
     say(judge, "new-normal")
     begin, armed = len(judge.records), {}
@@ -109,13 +109,13 @@ def relearned() -> tuple[Hourly, int, dict[int, bool]]:
         judge.until_night(mean=UP)
         assert judge.night(history()[0]) is not None
         armed[day] = bool(judge.drift.gross.known[judge.drift.section.names.index("a")])
-    return judge, begin, armed
+    return judge, fired(judge, begin), armed
 
 
 def test_no_night_tells_it_again() -> None:
     """Its limits are learned at once from what came after; the shares are the old ones for more than a week."""
-    judge, begin, armed = relearned()
-    assert "a" not in fired(judge, begin)
+    judge, told, armed = relearned()
+    assert "a" not in told
     assert judge.drift.quiet == []
     assert np.isfinite(judge.drift.shift.limit).all()
     learned_on = min(day for day, known in armed.items() if known)
