@@ -42,6 +42,9 @@ MOST_DAYS = 56
 FIRST_LONGRUN = 4.0
 """Long-run sd after one day, from which none can be learned."""
 
+COMMON = 0.25
+"""Part of a family that must move for its noise to be expected of the rest."""
+
 WIDENED = 0.5
 """Days of whose missing waves the long-run sd is widened by (1 + WIDENED / days)."""
 
@@ -83,7 +86,8 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
     d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
     A family of two tells nothing of its spread and is left as it is. A stream that never moved has exactly 1, by definition and
     not by measurement: it does not teach, or a family of fields that are hardly ever missing would say of the few that are
-    missing in bursts that they are calm. It is drawn like the others: that it will stay calm nobody knows after a few days.
+    missing in bursts that they are calm. It is drawn like the others where at least a quarter of the family moves: that it will
+    stay calm nobody knows after a few days. Where few move, their noise is their own; drawn to it, the others would find nothing.
 
     >>> rng = np.random.default_rng(1)
     >>> alike = 4.0 * rng.chisquare(5, 200) / 5
@@ -101,7 +105,8 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
         spread = float(centred.var(ddof=1) - polygamma(1, days / 2))
         prior = 2.0 * _inverse_trigamma(spread) if spread > 1e-3 else 1e4
         usual = math.exp(float(centred.mean() + digamma(prior / 2)) - math.log(prior / 2))
-        rows = family == name
+        alike = COMMON * (family[:own] == name).sum() <= len(teach)
+        rows = (family == name) & (moves | alike)
         result[rows] = (prior * usual + days * square[rows]) / (prior + days)
     return np.maximum(result, 1.0)
 

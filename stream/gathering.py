@@ -20,6 +20,10 @@ from stream.learn import MIN_PANES, MIN_VALUES, basis
 
 DAY_MS = 86_400_000
 
+RENEWED_DAYS = 14
+"""Days of a new normal after which a field is compared with the shares of before after all, by the distances that its panes have
+from them now: a field of few values would be without the rule for ever."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -132,6 +136,7 @@ class Gathered:
         totals = sum((sums.totals for sums in taught), np.zeros((len(self.shares), BINS), np.int64))
         panes = sum((sums.panes for sums in taught), np.zeros(len(self.shares), np.int64))
         enough = (panes >= MIN_PANES) & (totals.sum(axis=1) >= MIN_VALUES)
+        long = np.sum([sums.panes > 0 for sums in taught], axis=0) >= RENEWED_DAYS
         farthest = np.stack([sums.farthest for sums in taught] or [np.zeros(len(self.shares))]).max(axis=0)
         renewed = np.array([restarts.get(name, 0) for name in self.section.names], np.int64)
         farthest = np.where(farthest > 0, farthest, self.farthest)
@@ -141,7 +146,7 @@ class Gathered:
             "values": totals.sum(axis=1),
             "shares": self.shares,
             "found": np.where(enough[:, None], basis(totals), self.shares),
-            "since": np.where(enough, renewed, self.since),
+            "since": np.where(enough | long, renewed, self.since),
             "farthest": np.where(self.since < renewed, np.nan, farthest),
             "restarts": dict(restarts),
         }

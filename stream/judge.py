@@ -233,7 +233,7 @@ class Judge:
                 if known is not None:
                     fresh.news.restore(known.news.state())  # what it said on ticks must be able to end
                     fresh.pulse.inherit(known.pulse)
-                    fresh.disarmed = known.disarmed  # the history is not read again
+                    fresh.disarmed = known.disarmed.under(known.plan, item)
         self.watches = {stream.name: self.watches[stream.name] for stream in plan.streams}
         if before is not None and before.plan == plan:
             return

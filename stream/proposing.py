@@ -100,8 +100,8 @@ class Proposing:
             learned = await self._learned(header, lesson)
             if judge.fold.in_force.get("reference") == parent:
                 await self._bring(judge.reference_proposal(learned))
+                self.learned = self._clocks.wall()
             self._pause = PROPOSAL_S
-            self.learned = self._clocks.wall()
         except Exception as error:  # whatever it is, the judge goes on by the reference that it has
             self._pause = min(2 * self._pause, LEARN_S)
             self.failures[error.reason if isinstance(error, LearningError) else "failed"] += 1

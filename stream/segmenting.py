@@ -139,7 +139,7 @@ def _named(bins: Bins, row: int) -> str:
     """Return the name of a segment. A value that reads like one of our own words stands in quotes."""
     name = label(bins, row)
     own = row < len(bins.names) and bins.names[row] == name
-    return f"'{name}'" if own and (not name or name.startswith(OURS)) else name
+    return f"'{name}'" if own and (not name or name.startswith((*OURS, "'"))) else name
 
 
 def _means(counts: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ KEPT_MS = 7 * 24 * 3_600_000
 """As long as an incident that is over can be seen in ``alerts.state``: nobody is referred to what is gone. An incident that is
 again keeps nothing alive, so a cause that lasts is told anew, and counted, after a week."""
 
-KEPT = 500
+KEPT, KEPT_PARTS = 500, 32
+"""Incidents, and parts of one. What is left out is told anew, if it comes again."""
 LARGER = 1.5
 
 
@@ -42,7 +43,11 @@ class Ended:
             if member.finding.statistical
         ]
         self.known.pop(incident.id, None)
-        self.known[incident.id] = {"stream": incident.stream, "over_ms": incident.resolved_ms, "parts": parts}
+        self.known[incident.id] = {
+            "stream": incident.stream,
+            "over_ms": incident.resolved_ms,
+            "parts": parts[:KEPT_PARTS],
+        }
         for name in list(self.known)[:-KEPT]:
             del self.known[name]
 
@@ -62,22 +67,33 @@ class Ended:
         onset = finding.evidence.get("onset")
         if onset is None or not finding.statistical:
             return ""
-        day, size, change = day_of(onset["latest_ms"]), _size(finding), change_of(finding)
+        day = day_of(onset["latest_ms"])
         for name, known in reversed(self.known.items()):
             if name == incident.id or known["stream"] != finding.stream or begin - known["over_ms"] > KEPT_MS:
                 continue
-            for same, bad_day, before, severity in known["parts"]:
-                alike = size * before > 0 and abs(size) <= LARGER * abs(before)
-                if same == change and alike and day <= bad_day and rank(finding.severity) <= rank(severity):
-                    return name
+            if any(_alike(part, finding) and day <= part[1] for part in known["parts"]):
+                return name
         return ""
 
-    def state(self) -> dict[str, Any]:
-        return {name: dict(known) for name, known in self.known.items()}
+    def tells(self, name: str, finding: Finding) -> bool:
+        """Whether an incident told of the change of a finding: not when it is larger by now, or has turned."""
+        known = self.known.get(name)
+        return known is not None and any(_alike(part, finding) for part in known["parts"])
 
-    def restore(self, tree: dict[str, Any]) -> None:
-        self.known = {name: dict(known) for name, known in tree.items()}
+    def state(self) -> list[list[Any]]:
+        """Return pairs: a table comes back in another order, and the oldest goes first."""
+        return [[name, dict(known)] for name, known in self.known.items()]
+
+    def restore(self, tree: list[list[Any]]) -> None:
+        self.known = {name: dict(known) for name, known in tree}
 
 
 def _size(finding: Finding) -> float:
     return float(finding.evidence.get("size", 0.0))
+
+
+def _alike(part: list[Any], finding: Finding) -> bool:
+    change, _, before, severity = part
+    size = _size(finding)
+    alike = size * before > 0 and abs(size) <= LARGER * abs(before)
+    return change == change_of(finding) and alike and rank(finding.severity) <= rank(severity)

@@ -4,7 +4,7 @@ Rules stand outside the false-alarm budget and are armed from the first pane. Wh
 judged like everything else, only nothing is told of it; a rule that found something there again and again would call people for
 what has always been so. How often is too often follows from what the user stated: ``false_alarms: 1 per week`` is what the whole
 file may ask of people for nothing, so a rule that alone would have fired on more days than that is disarmed. Of eight weeks that
-is nine days: two honest outages in two months are no reason to stop watching for the third.
+teach it is nine days: two honest outages in two months are no reason to stop watching for the third.
 
 Only history counts: what was found while somebody was watching is for that person to judge (``streamgauge verdict``), so no
 incident counts here, whatever it was called. As the history grows old its days are forgotten, and the rule is armed again.
@@ -19,6 +19,8 @@ from detectors.provisional import taught
 from detectors.risk_control import DAYS
 from stream.judging.findings import Finding
 from stream.judging.incident import Key, key_of
+from stream.judging.pulse import beat
+from stream.plan import StreamPlan
 from stream.recalibrate import REACH_DAYS
 
 LEAST_DAYS = 2
@@ -75,6 +77,21 @@ class Disarmed:
     def heard(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return the findings of rules that are armed."""
         return [finding for finding in findings if finding.statistical or key_of(finding) not in self.rules]
+
+    def under(self, before: StreamPlan, now: StreamPlan) -> Disarmed:
+        """Go on under another configuration of the stream; the history is not read again.
+
+        It says nothing of other records, nor of a field that is another one now, or watched by other rules: those are armed.
+        """
+        moved = Disarmed()
+        if beat(before) != beat(now):
+            return moved
+        was, new = ({field.name: field for field in plan.fields} for plan in (before, now))
+        changed = {name for name in was.keys() | new.keys() if was.get(name) != new.get(name)}
+        moved.history = list(self.history)
+        moved.days = {key: list(days) for key, days in self.days.items() if key[1] not in changed}
+        moved.rules = {key for key in self.rules if key[1] not in changed}
+        return moved
 
     def state(self) -> dict[str, Any]:
         days = [[list(key), days] for key, days in self.days.items()]

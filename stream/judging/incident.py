@@ -115,11 +115,6 @@ class Incident:
     def holds(self) -> bool:
         return any(member.holds for member in self.members.values())
 
-    def tells(self, finding: Finding) -> bool:
-        """Whether the change that a statistic has found is told here already."""
-        known = self.members.get(key_of(finding))
-        return known is not None and change_of(known.finding) == change_of(finding)
-
     def add(self, finding: Finding, live: bool, day: int, wall_ms: int) -> bool:
         """Take a finding in; return whether a person should hear of it.
 

@@ -83,6 +83,7 @@ class Incidents:
         transitions = self._take(findings, begin, False, now)
         seen = {key_of(finding) for finding in findings}
         day, end_day = self._day(begin), self._day(end)
+        self.promise.watch(day)
         for incident in self._of(stream):
             incident.clean_pane(seen, unjudged, day, end_day)
             transitions += self._resolve_if_over(incident, end, "It is over.", now)
@@ -198,7 +199,7 @@ class Incidents:
         self._overflows, self._overflowing = tree["overflows"], tree["overflowing"]
         self.suppressed, self.muted = tree["suppressed"], tree.get("muted", 0)
         self.promise.restore(tree["promise"])
-        self._ended.restore(tree.get("ended", {}))
+        self._ended.restore(tree["ended"])
         mutes = tree.get("mutes", [])
         self._mutes = {(stream, check, subject): until for stream, check, subject, until in mutes}
 
@@ -216,7 +217,7 @@ class Incidents:
             if incident is None:
                 incident = self._opening(finding, begin, now)
                 opened[incident.id] = self._count(incident, finding, begin)
-            elif incident.again and finding.statistical and not incident.tells(finding):
+            elif incident.again and finding.statistical and not self._ended.tells(incident.again, finding):
                 self._count(incident, finding, begin)
                 after_all = not incident.again
             elif finding.statistical and not finding.provisional:

@@ -6,7 +6,8 @@ there are no others, and of a field that is too young for them.
 
 Calling is by owner: a second incident of the same day keeps its own event and gauge, but it is grouped with the first, since
 whoever was called that day is not called again (architecture). So is one that tells of a known change again
-(`stream.judging.again`). Whoever calls a grouped one an incident says so of the first; an opening is a true one when all are.
+(`stream.judging.again`). Whoever calls a grouped one an incident says so of the first, unless that has a verdict of its own; an
+opening is a true one when all are.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Realised:
 class Promise:
     """Attributes: limits: (local day, status) from which on limits were learning, provisional or calibrated.
     opened: (day, owner, incident). provisional: incidents of these that found something at provisional limits alone.
-    grouped: incident that was not counted -> the one that was; the newest 1,000.
+    grouped: incident that was not counted -> the one that was; the newest 1,000. watched: local days with a pane; on
+    others nothing can open.
     """
 
     def __init__(self) -> None:
@@ -52,6 +54,12 @@ class Promise:
         self.opened: list[tuple[int, str, str]] = []
         self.provisional: set[str] = set()
         self.grouped: dict[str, str] = {}
+        self.watched: list[int] = []
+
+    def watch(self, day: int) -> None:
+        """A pane of this day was judged."""
+        if day not in self.watched[-1:] and day not in self.watched:
+            self.watched = sorted([*self.watched, day])[-KEPT_DAYS:]
 
     def armed(self, day: int, status: str) -> None:
         """Limits of this kind are in force from this day on."""
@@ -95,13 +103,14 @@ class Promise:
         for (begin, what), (end, _) in pairwise([*self.limits, (today + 1, "")]):
             if what == status:
                 days.update(range(max(begin, today - window + 1), min(end, today + 1)))
+        days.intersection_update(self.watched)
         names: dict[int, list[str]] = {}
         for day, _, name in self.opened:
             if day in days and not (status == "calibrated" and name in self.provisional):
                 names.setdefault(day, []).append(name)
         judged = {given["incident"]: given["verdict"] for given in verdicts if given["verdict"] != "mute"}
         true = {name for name, word in judged.items() if word == "incident"}
-        true |= {self.grouped[name] for name in true if name in self.grouped}
+        true |= {self.grouped[name] for name in true if name in self.grouped} - judged.keys()
         return Realised(len(names), sum(true.issuperset(own) for own in names.values()), len(days))
 
     def state(self) -> dict[str, Any]:
@@ -109,7 +118,8 @@ class Promise:
             "limits": [list(item) for item in self.limits],
             "opened": [list(item) for item in self.opened],
             "provisional": sorted(self.provisional),
-            "grouped": dict(self.grouped),
+            "grouped": [list(pair) for pair in self.grouped.items()],
+            "watched": list(self.watched),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -118,3 +128,4 @@ class Promise:
         self.opened = [(day, owner, incident) for day, owner, incident in tree["opened"]]
         self.provisional = set(tree["provisional"])
         self.grouped = dict(tree["grouped"])
+        self.watched = list(tree["watched"])

@@ -36,7 +36,7 @@ class Pulse:
 
         Of other records, or of times read elsewhere, nothing that was learned holds.
         """
-        if _beat(self.plan) == _beat(other.plan):
+        if beat(self.plan) == beat(other.plan):
             self.restore(other.state())
 
     def tick(self, fold: Fold, elapsed_ms: int, history: bool) -> list[tuple[str, Finding | None]]:
@@ -118,7 +118,8 @@ class Pulse:
         self.silent_ms, self.stirred, self.blind = tree["silent_ms"], tree["stirred"], tree["blind"]
 
 
-def _beat(plan: StreamPlan) -> tuple[object, ...]:
+def beat(plan: StreamPlan) -> tuple[object, ...]:
+    """Return what makes the records of a stream, and their times, the same ones."""
     return plan.topic, plan.where, plan.time, plan.time_unit
 
 

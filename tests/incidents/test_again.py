@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from stream.codec import pack, unpack
 from stream.judging.again import KEPT, Ended
 from stream.judging.findings import Finding
 from stream.judging.incidents import Clock, Incident, Incidents
@@ -165,10 +165,33 @@ def test_one_that_comes_back_is_not_again_of_itself() -> None:
     assert opened(board)[-1][0] == 4, "on another day that is an opening of its own"
 
 
+@pytest.mark.parametrize("size", [5.0, -0.8])
+def test_a_change_that_grows_or_turns_while_it_is_again_counts_after_all(size: float) -> None:
+    board, _ = over()
+    observe(board, 120, moved("amount", 28, 40))
+    (told,) = observe(board, 121, moved("amount", 28, 40, size))
+    assert (told.status, told.again, len(opened(board))) == ("updated", "", 2)
+
+
+def test_the_oldest_ended_incident_goes_first_after_a_restart_too() -> None:
+    _, first = over()
+    calm, shaken = Ended(), Ended()
+    for number in range(KEPT):
+        copy = first.copy()
+        copy.id, copy.resolved_ms = f"i{9999 - number}", 0
+        calm.take(copy)
+    shaken.restore(unpack(pack({}, calm.state()))[1])
+    for ended in (calm, shaken):
+        copy.id = "newest"
+        ended.take(copy)
+    assert calm.state() == shaken.state()
+    assert "i9999" not in shaken.known
+
+
 def test_a_restart_between_the_two_changes_nothing() -> None:
     board, _ = over()
     other = Incidents(plan(pane_ms=HOUR))
-    other.restore(json.loads(json.dumps(board.state())))
+    other.restore(unpack(pack({}, board.state()))[1])
     assert observe(other, 120, moved("amount", 28, 40)) == observe(board, 120, moved("amount", 28, 40))
     assert other.state() == board.state()
 

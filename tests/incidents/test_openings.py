@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.codec import pack, unpack
 from stream.judging.findings import Finding
 from stream.judging.incidents import Clock, Incident, Incidents
-from stream.judging.promise import KEPT_DAYS, Promise, Realised
+from stream.judging.promise import KEPT_DAYS, KEPT_GROUPED, Promise, Realised
 from stream.judging.verdicts import about
 from stream.plan import Plan, StreamPlan
 from tests.incidents.timeline import FEATURES, PREDICTIONS, finding, plan
@@ -131,7 +131,7 @@ def test_a_restart_between_two_openings_changes_nothing() -> None:
         (24, other("g", "y", 24)),
     ]
     for pane, found in steps:
-        saved = json.loads(json.dumps(shaken.state()))
+        saved = unpack(pack({}, shaken.state()))[1]
         shaken = Incidents(two_owners())
         shaken.restore(saved)
         assert observe(shaken, pane, found, stream=found.stream) == observe(calm, pane, found, stream=found.stream)
@@ -143,8 +143,16 @@ def verdict(incident: str, word: str) -> dict[str, Any]:
     return {"incident": incident, "verdict": word}
 
 
-def promised(since: int, *opened: tuple[int, str, str]) -> Promise:
+def lived(*days: int) -> Promise:
+    """Return an account of days on which panes were judged; of eighty where none are named."""
     account = Promise()
+    for day in days or range(80):
+        account.watch(day)
+    return account
+
+
+def promised(since: int, *opened: tuple[int, str, str]) -> Promise:
+    account = lived()
     account.armed(since, "calibrated")
     for item in opened:
         account.open(*item)
@@ -154,13 +162,13 @@ def promised(since: int, *opened: tuple[int, str, str]) -> Promise:
 def restored(account: Promise) -> Promise:
     """Return it through JSON, as a checkpoint has it."""
     again = Promise()
-    again.restore(json.loads(json.dumps(account.state())))
+    again.restore(unpack(pack({}, account.state()))[1])
     return again
 
 
 def test_nothing_is_realised_before_something_is_promised() -> None:
     """No limits, no days, no rate."""
-    account = Promise()
+    account = lived()
     account.open(5, "a", "one")
     assert account.realised(10) == Realised(0, 0, 0)
     assert account.realised(10).per_week == 0.0
@@ -200,7 +208,7 @@ def test_a_day_is_one_opening_whoever_is_called() -> None:
 
 def test_provisional_limits_promise_nothing() -> None:
     """Neither while there are no others nor where a field is too young for them; limits may become provisional again."""
-    account = Promise()
+    account = lived()
     for day, status in (
         (2, "provisional"),
         (3, "provisional"),
@@ -225,10 +233,10 @@ def test_an_opening_is_promised_not_to_be_once_a_calibrated_limit_is_crossed_in_
     board.promise.armed(DAY_0, "calibrated")
     young = shifted("amount", 5, 7, 9, provisional=True)
     observe(board, 60, young)
-    assert board.promise.realised(DAY_0 + 6) == Realised(0, 0, 7)
+    assert board.promise.realised(DAY_0 + 6) == Realised(0, 0, 1)
     observe(board, 61, young, shifted("zip", 5, 7, 9))
     assert len(board.open()) == 1
-    assert board.promise.realised(DAY_0 + 6) == Realised(1, 0, 7)
+    assert board.promise.realised(DAY_0 + 6) == Realised(1, 0, 1)
 
 
 def test_one_that_comes_back_at_a_provisional_limit_is_not_taken_off_the_day_of_its_first_opening() -> None:
@@ -273,3 +281,33 @@ def test_it_is_what_a_list_of_all_would_say(
     meant = true | {joined[name] for name in true if name in joined}
     expected = Realised(len(counted), sum(meant.issuperset(names) for names in counted.values()), today - begin + 1)
     assert account.realised(today, said, window) == (expected if today >= 10 else Realised(0, 0, 0))
+
+
+def test_days_without_a_pane_are_no_days_on_which_nothing_opened() -> None:
+    """After weeks of downtime the rate is that of the days that were watched."""
+    account = lived(*range(10), 56)
+    account.armed(0, "calibrated")
+    for day in (1, 4, 7):
+        account.open(day, "a", str(day))
+    assert restored(account).realised(56, window=57) == Realised(3, 0, 11)
+
+
+def test_an_opening_with_a_verdict_of_its_own_goes_by_it() -> None:
+    """What is said of one that is grouped with it stands for it only as long as nobody has judged it."""
+    account = promised(1, (3, "a", "one"), (3, "a", "two"))
+    assert account.grouped == {"two": "one"}
+    assert account.realised(7, [verdict("two", "incident")]).true == 1
+    assert account.realised(7, [verdict("one", "false-alarm"), verdict("two", "incident")]).true == 0
+
+
+def test_the_oldest_grouping_goes_first_after_a_restart_too() -> None:
+    calm = promised(1, (2, "a", "first"))
+    for number in range(KEPT_GROUPED - 1):
+        calm.group(f"f{number}", f"z{9999 - number}")
+    calm.open(2, "a", "aaa")
+    shaken = restored(calm)
+    for account in (calm, shaken):
+        account.open(3, "a", "next")
+        account.open(3, "a", "zzz")
+    assert calm.state() == shaken.state()
+    assert "aaa" in shaken.grouped

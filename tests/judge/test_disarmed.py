@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from detectors.provisional import taught
 from stream.codec import pack, unpack
 from stream.judging.disarmed import LEAST_DAYS, MOST_RULES, MOST_SHARE, Disarmed
 from stream.judging.findings import Finding
+from stream.plan import Field, StreamPlan
 from stream.recalibrate import REACH_DAYS
 from tests.incidents.timeline import finding
 from tests.judge.hourly import Hourly, plan
@@ -145,6 +147,22 @@ def test_a_restart_changes_nothing() -> None:
     assert pack({}, other.state()) == pack({}, rules.state())
     assert other.heard([missing()]) == []
     assert other.learn(told(21, 21)) == {}
+
+
+def test_a_field_that_is_another_one_now_is_armed() -> None:
+    """History was of the old one; nothing would be told of the new one for weeks."""
+    fields = Field("amount", "amount", required=True), Field("zip", "zip")
+    before = StreamPlan("f.features", "f", "features", "t", fields=fields)
+    rules = on(5, 6, 7)
+    for day in (5, 6, 7):
+        rules.would_have_fired([missing("zip")], day)
+    rules.learn(told(20, 20))
+    assert len(rules.rules) == 2
+    moved = rules.under(before, replace(before, fields=(replace(fields[0], source="tx.amount"), fields[1])))
+    assert moved.rules == {("missing", "zip", "all_missing")} == moved.days.keys()
+    assert moved.history == rules.history
+    assert rules.under(before, replace(before, lateness_ms=1)).state() == rules.state()
+    assert rules.under(before, replace(before, where=(("type", "b"),))).state() == Disarmed().state()
 
 
 def history(days: int, bad: tuple[int, ...]) -> Hourly:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.budget import Series
+from stream.contrasts import FAMILIES, missing_contrast
+from stream.left_out import leave_outages_out
 from tests.judge.hourly import NAMES, again
 from tests.judge.test_nightly import DAYS, findings, watching
 from tests.judge.weeks import HOUR, MONDAY, hours, learned, lesson, panes
@@ -48,6 +51,25 @@ def test_an_outage_that_left_a_few_values_does_not_hide_a_later_rise() -> None:
     healthy = rises_after([])
     assert rises_after([10, 20]) == healthy
     assert rises_after([5, 10, 20]) > healthy
+
+
+def blanked(*outages: tuple[int, int]) -> set[tuple[int, int]]:
+    """Return (day, field) of the panes that are left out of 28 days with outages of an hour: (day, field) too."""
+    days = np.repeat(np.arange(28), 24)
+    x = np.zeros((28 * 24, 4))
+    for day, field in outages:
+        x[24 * day + 5, field] = missing_contrast(0.9)
+    series = Series(x, np.full(x.shape, 100), HOUR, days, np.zeros_like(days), np.zeros_like(days))
+    leave_outages_out(series, np.full(4, FAMILIES.index("missing")))
+    return {(row // 24, field) for row, field in np.argwhere(np.isnan(series.x)).tolist()}
+
+
+def test_outages_are_left_out_only_where_the_file_has_few() -> None:
+    """Each is one that limits do not know of: of many fields with two each, there would be one a few days."""
+    assert blanked((3, 0), (9, 1)) == {(3, 0), (9, 1)}
+    assert blanked((3, 0), (3, 1), (9, 0)) == {(3, 0), (3, 1), (9, 0)}
+    assert blanked((3, 0), (9, 1), (12, 2)) == set()
+    assert blanked((3, 0), (9, 1), (1, 3), (2, 3), (3, 3)) == {(3, 0), (9, 1)}, "field 3 is known for it"
 
 
 def test_a_field_that_is_gone_altogether_is_a_matter_of_the_rule_alone() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from stream.codec import pack
+from stream.gathering import RENEWED_DAYS, Gathered
 from stream.judging.verdicts import note
 from tests.judge.hourly import Hourly, again, plan
-from tests.judge.weeks import HOUR, MONDAY, STREAM, hour_of, hours, learned, lesson, panes
+from tests.judge.weeks import HOUR, MONDAY, STREAM, hour_of, hours, learned, lesson, panes, reference, section
 
 NAMES = ("a", "b")
 DAYS = 30
@@ -147,3 +148,20 @@ def test_a_restart_changes_nothing() -> None:
         assert said == judge.said[number]
     *_, (state, _) = again(judge, restarts=True)
     assert state == pack({}, judge.judge.state())
+
+
+@pytest.mark.parametrize(("days", "known"), [(RENEWED_DAYS - 1, False), (RENEWED_DAYS, True)])
+def test_the_rule_of_a_field_of_few_values_comes_back_after_two_weeks(days: int, known: bool) -> None:
+    """It never has the panes that new shares are learned from: it is compared with the old ones, by the distances of today."""
+    since = hour_of(MONDAY) * HOUR
+    old = {**reference("a"), "farthest": np.array([0.1])}
+    told = []
+    for _ in range(2):
+        gathered = Gathered.of(section("a"), old)
+        for day in range(MONDAY, MONDAY + days):
+            gathered.add(day, panes({"a": hours(1, "a", n=40, mean=2.0)[:1]}, first=day)[0])
+        old = gathered.tree(set(range(MONDAY, MONDAY + days)), {"a": since})
+        told.append(float(old["farthest"][0]))
+    assert np.array_equal(old["found"], old["shares"]), "new shares there are none"
+    assert np.isnan(told[0])
+    assert (told[1] > 0.5) == known
