@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stream.commands.segments import Where
+from stream.commands.showing import places
 from stream.config.errors import visible
 from stream.explaining import Moved, spell, when
 from stream.judging.describe import percent
@@ -60,6 +61,7 @@ def _page(
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield f"<style>{_STYLE}</style></head><body><main><h1>{_safe(title)}</h1>"
     yield from (f"<p>{_safe(line)}</p>" for line in event["annotations"]["description"].splitlines())
+    yield f"<pre>{_safe_lines(list(places(event)))}</pre>"
     for item in moved:
         yield f'<section class="card"><h2>{_safe(item.field)}</h2><p>{_safe(item.text)}</p>'
         counted = f"{int(item.now.sum()):,} values {spell(item)}, against {item.learned:,} of the reference"

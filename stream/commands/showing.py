@@ -98,9 +98,15 @@ def event_page(event: dict[str, Any]) -> Iterator[Text]:
     yield event_line(event)
     for line in event["annotations"]["description"].splitlines():
         yield Text(f"    {visible(line)}")
+    for line in places(event):
+        yield Text(f"    {visible(line)}")
+
+
+def places(event: dict[str, Any]) -> Iterator[str]:
+    """Yield where to look, as the first action says "below", and the name that a verdict takes."""
     for command in event["evidence"]["kcat"]:
-        yield Text(f"    Look: {visible(command)}")
-    yield Text(f"    Incident: {event['incident']}")
+        yield f"Look: {command}"
+    yield f"Incident: {event['incident']}"
 
 
 def moment(rfc3339: str) -> str:

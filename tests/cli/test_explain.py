@@ -35,6 +35,9 @@ def test_a_rule_has_its_page_and_no_histogram(
     assert UNTOLD in " ".join(ended.out.split())
     assert f"verdict {told.file} {name} false-alarm" in ended.out
     assert UNTOLD in file.read_text()
+    looks = [line.strip() for line in ended.out.splitlines() if line.startswith("    Look: kcat ")]
+    assert looks
+    assert all(line in file.read_text() for line in [*looks, f"Incident: {name}"]), "below is below on the page too"
 
 
 def test_one_that_is_long_over_is_found_among_all_events(

@@ -37,7 +37,7 @@ def event(subject: str, contrast: str | None, since: int, ends_at: str | None = 
         "startsAt": rfc3339(since),
         "endsAt": ends_at,
         "annotations": {"summary": f"m: {subject} moved", "description": f"What: {subject}"},
-        "evidence": {"findings": [{**finding, "value": 20.0, "threshold": 10.0}]},
+        "evidence": {"kcat": [], "findings": [{**finding, "value": 20.0, "threshold": 10.0}]},
     }
 
 
@@ -139,7 +139,7 @@ def test_a_long_name_is_found_by_what_an_event_shows_of_it() -> None:
 
 def test_what_cannot_be_drawn_is_said() -> None:
     kept, reference, at = stepped("a", "b")
-    for other in (event("gone", "location", at), {**event("a", None, at), "evidence": {"findings": []}}):
+    for other in (event("gone", "location", at), {**event("a", None, at), "evidence": {"kcat": [], "findings": []}}):
         assert explain(other, kept, section("a", "b"), reference, PLAN) == []
     assert UNTOLD in " ".join(text([], [UNTOLD], []))
     assert UNTOLD in page(event("a", None, at), [], [UNTOLD], [])
