@@ -69,8 +69,9 @@ class Stored:
         if len(found) > 1:
             raise Refusal(f"{name}: {len(found)} addresses begin like this: {', '.join(found)}", USAGE)
         if not found:
-            known = ", ".join(list(self.references)[-5:]) or "none"
-            raise Refusal(f"{visible(name)}: no such file, and no stored reference; the newest are {known}", NO_INPUT)
+            known = ", ".join(list(self.references)[-5:])
+            others = f"the newest are {known}" if known else "none is stored yet"
+            raise Refusal(f"{visible(name)}: no such file, and no stored reference; {others}", NO_INPUT)
         return found[0], self.references[found[0]], None
 
 

@@ -167,6 +167,8 @@ def test_a_name_is_an_address_or_its_beginning() -> None:
         with pytest.raises(Refusal, match=said) as refused:
             known.find(name)
         assert refused.value.code == code
+    with pytest.raises(Refusal, match="no stored reference; none is stored yet"):
+        Stored(None, {}).find("ffffff")
 
 
 def test_a_file_holds_what_was_written(saved: Path) -> None:
