@@ -9,6 +9,9 @@ from stream.plan import ModelPlan
 MAX_TEXT = 400
 """Characters of one sentence: names come from other people's records."""
 
+NEW = "New evidence:"
+"""How the reason of an update begins that has something to add."""
+
 _BY_REASON = {
     "all_missing": "Ask the producer of {stream} why it stopped filling {subject}; the model works without it now.",
     "missing_share": "See which producer or partition lacks {subject} (coordinates below) and ask its owner.",
@@ -67,7 +70,15 @@ def summary(incident: Incident, since: str) -> str:
     text = short(incident.finding.text).rstrip(".")
     if incident.status == "resolved":
         return f"Over: {incident.model}: {incident.check}/{short(incident.subject)}, since {since}"
-    return f"{incident.model}: {text}, since {since}"
+    return f"{incident.model}: {text}, since {since}{_besides(incident)}"
+
+
+def _besides(incident: Incident) -> str:
+    """Name what is new in an update, where the sentence is of something else: the line is all that many people see."""
+    told = f"{incident.finding.check}/{incident.finding.subject}"
+    if incident.status != "updated" or not incident.why.startswith(NEW) or told in incident.why:
+        return ""
+    return "; " + short(incident.why).rstrip(".").replace(NEW, "new:", 1)
 
 
 def description(incident: Incident, model: ModelPlan | None, since: str, action: str) -> str:

@@ -102,7 +102,7 @@ def _headers(transition: Transition, app: str) -> list[tuple[str, bytes]]:
 def _value(incident: Incident, plan: Plan, in_force: Mapping[str, str]) -> dict[str, Any]:
     finding = incident.finding
     model = next((item for item in plan.models if item.name == incident.model), None)
-    action = first_action(incident.check, incident.reason, incident.stream, incident.subject)
+    action = first_action(finding.check, finding.reason, incident.stream, finding.subject)
     since = local_time(incident.started_ms, plan.timezone).strftime("%Y-%m-%d %H:%M:%S %Z")
     return {
         "fingerprint": incident.fingerprint,

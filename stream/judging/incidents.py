@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from stream.codec import digest
-from stream.judging.advice import sentence
+from stream.judging.advice import NEW, sentence
 from stream.judging.again import Ended
 from stream.judging.findings import Finding
 from stream.judging.grouping import explains, one_onset, precedence
@@ -366,4 +366,4 @@ def _new(findings: list[Finding]) -> str:
     """Name what is new, at most five of it."""
     named = list(dict.fromkeys(f"{finding.check}/{finding.subject}" for finding in findings))
     more = f" and {len(named) - 5} more" if len(named) > 5 else ""
-    return f"New evidence: {', '.join(named[:5])}{more}."
+    return f"{NEW} {', '.join(named[:5])}{more}."

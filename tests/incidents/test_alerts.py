@@ -160,6 +160,26 @@ def test_page_says_what_since_when_how_bad_what_is_at_stake_and_what_to_do_first
     assert tree["decision"]["first_action"] in tree["annotations"]["description"]
 
 
+def test_an_update_names_what_is_new_and_what_to_do_goes_with_what_is_said() -> None:
+    """The first fault is over, but not for three panes yet; another joins, and in the end it is the only one that holds."""
+    incidents = Incidents(plan())
+    pane = NOW.event_ms // 60_000 - 1
+    unread = finding("rejected", FEATURES, onset_ms=MISSING.onset_ms, reason="rejected")
+    retyped = finding("schema", "amount", onset_ms=MISSING.onset_ms, reason="retyped", text="amount changed its type")
+    steps = [[unread], [retyped], [retyped], [retyped]]
+    told = [
+        item for n, found in enumerate(steps) for item in incidents.observe_pane(FEATURES, pane + n, found, set(), NOW)
+    ]
+    first, update = map(value_of, told)
+    (now,) = map(value_of, incidents.latest())
+    assert "new:" not in first["annotations"]["summary"]
+    assert update["annotations"]["summary"].endswith("UTC; new: schema/amount")
+    assert first["decision"]["first_action"].startswith("Look at some of these records")
+    assert now["annotations"]["summary"].startswith("f: amount changed its type")
+    assert now["annotations"]["summary"].endswith("UTC")
+    assert now["decision"]["first_action"].startswith("Ask the producer of f.features which release changed amount")
+
+
 def test_labels_are_identity_and_do_not_change_over_the_life_of_an_incident() -> None:
     incidents = Incidents(plan())
     pane = NOW.event_ms // 60_000 - 1
