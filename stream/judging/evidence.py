@@ -34,8 +34,9 @@ def of_field(
     )
     by_group = _by_group(pane, row, wrong)
     evidence["groups"] = by_group
+    instead = f" instead of {TYPES[expected]}" if bad is None and expected >= 0 else ""
     extra = (
-        " (" + ", ".join(f"{TYPES[i]} {int(types[i])}" for i in wrong if types[i]) + ")"
+        " (" + ", ".join(f"{TYPES[i]} {int(types[i])}" for i in wrong if types[i]) + instead + ")"
         if any(types[i] for i in wrong)
         else ""
     )
