@@ -84,10 +84,11 @@ def moderated(square: Floats, days: int, family: Ints, own: int | None = None) -
     r"""Return variances drawn towards what is usual in their family, at least 1: $(d_0 s_0^2 + d s^2)/(d_0 + d)$.
 
     d_0 and s_0 come from the spread of log s^2 within the family: as wide as d days alone would make it, and all are the same.
-    A family of two tells nothing of its spread and is left as it is. A stream that never moved has exactly 1, by definition and
-    not by measurement: it does not teach, or a family of fields that are hardly ever missing would say of the few that are
-    missing in bursts that they are calm. It is drawn like the others where at least a quarter of the family moves: that it will
-    stay calm nobody knows after a few days. Where few move, their noise is their own; drawn to it, the others would find nothing.
+    A family of two tells nothing of its spread and is left as it is. A stream with exactly 1 never moved, or its noise was below
+    the floor: nothing was measured, and it does not teach. Else a family of fields that are hardly ever missing would say of the
+    few that are missing in bursts that they are calm. It is drawn like the others where at least a quarter of the family moves:
+    that it will stay calm nobody knows after a few days. Where few move, their noise is their own; drawn to it, the others would
+    find nothing.
 
     >>> rng = np.random.default_rng(1)
     >>> alike = 4.0 * rng.chisquare(5, 200) / 5

@@ -58,7 +58,7 @@ class Promise:
 
     def watch(self, day: int) -> None:
         """A pane of this day was judged."""
-        if day not in self.watched[-1:] and day not in self.watched:
+        if day not in self.watched:
             self.watched = sorted([*self.watched, day])[-KEPT_DAYS:]
 
     def armed(self, day: int, status: str) -> None:

@@ -57,9 +57,8 @@ def about(incident: Incident) -> dict[str, Any]:
     normal. ``to_ms`` is None while it is open.
     """
     findings = [member.finding for member in incident.members.values()]
-    onsets = [
-        onset for item in findings if (onset := item.evidence.get("onset")) is not None
-    ]  # a rule knows no interval
+    # a rule knows no interval
+    onsets = [onset for item in findings if (onset := item.evidence.get("onset")) is not None]
     return {
         "incident": incident.id,
         "fingerprint": incident.fingerprint,

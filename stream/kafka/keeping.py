@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from detectors.risk_control import DAYS
 from stream.config.durations import format_duration
+from stream.gathering import DAY_MS
 from stream.kafka.cluster import OURS
+from stream.recalibrate import LEAST_WEEKS, REACH_DAYS
 
-DAY_MS = 86_400_000
-PANES_DAYS = 63
-"""What a night reads (`stream.recalibrate.REACH_DAYS`): eight weeks that teach, and the newest one, which does not."""
+PANES_DAYS = REACH_DAYS
+"""What a night reads: eight weeks that teach, and the newest one, which does not."""
 
-LEAST_DAYS = 35
+LEAST_DAYS = DAYS * (LEAST_WEEKS + 1)
 """Of fewer, no limits are calibrated at all: four weeks, and the newest one."""
 
 Settings = Mapping[str, Mapping[str, str]]
