@@ -158,7 +158,7 @@ def _counted(section: Section, tables: Iterable[Table], span_ms: tuple[int, int]
 def _kept(name: str, parameters: Any, make: Callable[[], PaneSeries]) -> PaneSeries:
     """Return a series from its file; make and write it where there is none."""
     code = [(_ROOT / path).read_text() for path in CODE]
-    path = FOLDER / f"{name}-{codec.digest([name, parameters, code])}.npz"
+    path = FOLDER / f"{name}-{codec.digest([name, parameters, code, codec.FORMAT])}.npz"
     if path.exists():
         with np.load(path) as arrays:
             kept = {key: arrays[key] for key in arrays.files}
